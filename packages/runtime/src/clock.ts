@@ -1,0 +1,59 @@
+/**
+ * Time as a port. Every room takes a `Clock`, so a test or a simulation can own time.
+ * This file and `virtual-clock.ts` are the only places that read the machine's clock or start a timer.
+ */
+
+/** A pending task; `cancel()` is idempotent and does nothing once the task has run. */
+export interface Timer {
+  cancel(): void
+}
+
+/** Reads time and runs tasks later. */
+export interface Clock {
+  /** Wall time: whole ms since the Unix epoch. May jump; use it for stamps, never for durations. */
+  now(): number
+  /** Monotonic time in ms with a fraction, from an arbitrary origin. Use it for durations. */
+  elapsed(): number
+  /** Runs `task` once, `delayMs` (>= 0) from now. Does not keep the process alive. */
+  after(delayMs: number, task: () => void): Timer
+  /** Runs `task` every `intervalMs` (> 0) until cancelled. Does not keep the process alive. */
+  every(intervalMs: number, task: () => void): Timer
+  /** Resolves after `delayMs`; rejects with `signal.reason` if the signal aborts first. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Longest delay a platform timer takes; longer ones would fire at once. */
+export const delayMsMax = 2_147_483_647
+
+const clamp = (delayMs: number): number => Math.min(Math.max(0, delayMs), delayMsMax)
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after(delayMs, task) {
+    const handle = setTimeout(task, clamp(delayMs))
+    handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+  every(intervalMs, task) {
+    const handle = setInterval(task, clamp(intervalMs))
+    handle.unref()
+    return { cancel: () => clearInterval(handle) }
+  },
+  sleep(delayMs, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const stop = (): void => {
+        clearTimeout(handle)
+        reject(signal?.reason)
+      }
+      // Unlike `after`, a sleeper is awaited by somebody, so it does keep the process alive.
+      const handle = setTimeout(() => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      }, clamp(delayMs))
+      signal?.addEventListener('abort', stop, { once: true })
+    })
+  },
+}

@@ -1,0 +1,226 @@
+import { parseDocument } from 'yaml'
+import { Fault, shown, type FieldProblem } from './fault.ts'
+import {
+  accepted,
+  envOf,
+  flagOf,
+  readSetting,
+  type SettingsOf,
+  type SettingsTable,
+} from './settings.ts'
+
+/** Where values come from. */
+export interface SettingSources {
+  /** The program: its section of the file, and its name in messages. */
+  readonly program: string
+  /** Words of the command line that are not the command. */
+  readonly flags: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Text of the settings file (YAML); absent where there is none. */
+  readonly file?: string
+  /** Sections of the file that belong to other programs and are passed over here. */
+  readonly sections?: readonly string[]
+  /** Names in `SPATE_*` that belong to other tables and are passed over here. */
+  readonly foreignEnv?: readonly string[]
+}
+
+/** Parsed settings and what was left over on the command line. */
+export interface LoadedSettings<Table extends SettingsTable> {
+  readonly values: SettingsOf<Table>
+  /** Words that were neither flags nor values of flags. */
+  readonly words: readonly string[]
+  /** Where each value came from. */
+  readonly origins: Readonly<Record<keyof Table, 'flag' | 'environment' | 'file' | 'default'>>
+}
+
+/**
+ * Parses all sources against `table`.
+ * Throws `Fault('settings_invalid')` that lists every unknown name and bad value at once.
+ */
+export function loadSettings<const Table extends SettingsTable>(
+  table: Table,
+  sources: SettingSources,
+): LoadedSettings<Table> {
+  const problems: FieldProblem[] = []
+  const { given, words } = readFlags(table, sources.flags, problems)
+  const filed = readFile(table, sources, problems)
+  refuseUnknownEnv(table, sources, problems)
+  const values: Record<string, unknown> = {}
+  const origins: Record<string, 'flag' | 'environment' | 'file' | 'default'> = {}
+  for (const [name, setting] of Object.entries(table)) {
+    const env = envOf(name, setting)
+    const [origin, label, raw] = given.has(name)
+      ? (['flag', `--${flagOf(name, setting)}`, given.get(name)] as const)
+      : sources.env[env] !== undefined && sources.env[env] !== ''
+        ? (['environment', env, sources.env[env]] as const)
+        : filed.has(name)
+          ? (['file', name, filed.get(name)] as const)
+          : (['default', name, undefined] as const)
+    origins[name] = origin
+    if (origin === 'default') {
+      values[name] = setting.default
+      continue
+    }
+    const value = readSetting(setting, raw)
+    if (value === undefined) {
+      problems.push({
+        field: label,
+        expected: accepted(setting),
+        ...(setting.secret ? {} : { value: shown(raw) }),
+      })
+    }
+    values[name] = value
+  }
+  if (problems.length > 0)
+    throw new Fault('settings_invalid', describe(problems), { fields: problems })
+  return {
+    values: Object.freeze(values) as SettingsOf<Table>,
+    words,
+    origins: origins as LoadedSettings<Table>['origins'],
+  }
+}
+
+function describe(problems: readonly FieldProblem[]): string {
+  const lines = problems.map(({ field, value, expected }) =>
+    value === undefined
+      ? `${field}: ${expected}`
+      : `${field}: got ${JSON.stringify(value)}, expected ${expected}`,
+  )
+  return `the settings are not valid\n  ${lines.join('\n  ')}`
+}
+
+function readFlags(
+  table: SettingsTable,
+  flags: readonly string[],
+  problems: FieldProblem[],
+): { given: Map<string, unknown>; words: string[] } {
+  const byFlag = new Map(
+    Object.entries(table).map(([name, setting]) => [flagOf(name, setting), name]),
+  )
+  const given = new Map<string, unknown>()
+  const words: string[] = []
+  for (let at = 0; at < flags.length; at++) {
+    const word = flags[at] as string
+    if (!word.startsWith('--')) {
+      words.push(word)
+      continue
+    }
+    const equals = word.indexOf('=')
+    const flag = equals < 0 ? word.slice(2) : word.slice(2, equals)
+    const name = byFlag.get(flag)
+    const setting = name === undefined ? undefined : table[name]
+    if (name === undefined || !setting) {
+      const negated = flag.startsWith('no-') ? byFlag.get(flag.slice(3)) : undefined
+      if (negated !== undefined && table[negated]?.kind === 'boolean') given.set(negated, false)
+      else problems.push({ field: word, expected: unknownName(flag, [...byFlag.keys()], '--') })
+      continue
+    }
+    const next = flags[at + 1]
+    if (equals >= 0) given.set(name, word.slice(equals + 1))
+    else if (setting.kind === 'boolean')
+      given.set(name, next === 'true' || next === 'false' ? flags[++at] : true)
+    else if (next === undefined || next.startsWith('--'))
+      problems.push({ field: word, expected: accepted(setting) })
+    else given.set(name, flags[++at])
+  }
+  return { given, words }
+}
+
+function readFile(
+  table: SettingsTable,
+  sources: SettingSources,
+  problems: FieldProblem[],
+): Map<string, unknown> {
+  const found = new Map<string, unknown>()
+  if (sources.file === undefined) return found
+  const document = parseDocument(sources.file, { uniqueKeys: true, maxAliasCount: 0 } as Parameters<
+    typeof parseDocument
+  >[1])
+  const first = document.errors[0]
+  if (first) {
+    problems.push({
+      field: 'file',
+      expected: `YAML that can be read (${first.message.split('\n')[0]})`,
+    })
+    return found
+  }
+  const root: unknown = document.toJS({ maxAliasCount: 0 }) ?? {}
+  if (!isRecord(root)) {
+    problems.push({ field: 'file', value: shown(root), expected: 'names with values' })
+    return found
+  }
+  const sections = new Set([sources.program, ...(sources.sections ?? [])])
+  const take = (from: Record<string, unknown>, prefix: string, shared: boolean): void => {
+    for (const [name, value] of Object.entries(from)) {
+      if (shared && sections.has(name)) continue
+      if (name in table) found.set(name, value)
+      else
+        problems.push({
+          field: `${prefix}${name}`,
+          expected: unknownName(name, Object.keys(table), ''),
+        })
+    }
+  }
+  take(root, '', true)
+  const own = root[sources.program]
+  if (isRecord(own)) take(own, `${sources.program}.`, false)
+  else if (own !== undefined)
+    problems.push({ field: sources.program, value: shown(own), expected: 'names with values' })
+  return found
+}
+
+function refuseUnknownEnv(
+  table: SettingsTable,
+  sources: SettingSources,
+  problems: FieldProblem[],
+): void {
+  const known = new Set([
+    ...Object.entries(table).map(([name, setting]) => envOf(name, setting)),
+    ...(sources.foreignEnv ?? []),
+  ])
+  for (const name of Object.keys(sources.env)) {
+    if (name.startsWith('SPATE_') && !known.has(name)) {
+      problems.push({ field: name, expected: unknownName(name, [...known], '') })
+    }
+  }
+}
+
+function unknownName(name: string, known: readonly string[], prefix: string): string {
+  const near = known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return near && near.distance <= Math.max(2, name.length / 3)
+    ? `a known name; did you mean ${prefix}${near.candidate}?`
+    : 'a known name; see --help'
+}
+
+/** Levenshtein distance. O(a.length * b.length); names are short. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return row[b.length] as number
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The values as they may be printed: secrets as `***`. */
+export function redacted<Table extends SettingsTable>(
+  table: Table,
+  values: SettingsOf<Table>,
+): Record<string, unknown> {
+  const printed: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries(table)) {
+    const value = values[name]
+    printed[name] = setting.secret && value !== undefined && value !== '' ? '***' : value
+  }
+  return printed
+}
