@@ -211,16 +211,3 @@ function editDistance(a: string, b: string): number {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
-
-/** The values as they may be printed: secrets as `***`. */
-export function redacted<Table extends SettingsTable>(
-  table: Table,
-  values: SettingsOf<Table>,
-): Record<string, unknown> {
-  const printed: Record<string, unknown> = {}
-  for (const [name, setting] of Object.entries(table)) {
-    const value = values[name]
-    printed[name] = setting.secret && value !== undefined && value !== '' ? '***' : value
-  }
-  return printed
-}
