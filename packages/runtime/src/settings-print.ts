@@ -49,7 +49,7 @@ export function helpLines(table: SettingsTable): readonly string[] {
 function placeholder(setting: AnySetting): string {
   switch (setting.kind) {
     case 'choice':
-      return setting.choices.join('|')
+      return (setting.choices ?? []).join('|')
     case 'duration':
       return 'TIME'
     case 'bytes':

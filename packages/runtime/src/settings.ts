@@ -7,11 +7,32 @@
  * the file key `bodyBytesMax` under the program's name (or at the top, for all programs).
  */
 
-interface SettingBase<Value> {
+/** How a value is written and checked. */
+export type SettingKind =
+  | 'integer'
+  | 'number'
+  | 'duration'
+  | 'bytes'
+  | 'boolean'
+  | 'choice'
+  | 'string'
+  | 'url'
+  | 'list'
+
+/** One row of a settings table. Durations are held in ms (`60s`, `1.5h`), sizes in bytes (`64MiB`). */
+export interface Setting<Value> {
+  readonly kind: SettingKind
   /** Used where nothing sets it. `undefined` marks a setting that may stay unset. */
   readonly default: Value
   /** One sentence: what it does and why somebody would change it. */
   readonly why: string
+  /** Range of a number, both ends taken. */
+  readonly min?: number
+  readonly max?: number
+  readonly choices?: readonly string[]
+  readonly pattern?: RegExp
+  /** What the pattern means, for the refusal: `host:port`. */
+  readonly expected?: string
   /** What the number counts: `ms`, `bytes`, `requests`. */
   readonly unit?: string
   /** Never printed. */
@@ -22,62 +43,26 @@ interface SettingBase<Value> {
   readonly env?: string
 }
 
-interface NumberSetting<Value> extends SettingBase<Value> {
-  readonly kind: 'integer' | 'number' | 'duration' | 'bytes'
-  readonly min: number
-  readonly max: number
-}
-
-interface TextSetting<Value> extends SettingBase<Value> {
-  readonly kind: 'string' | 'url' | 'list'
-  readonly pattern?: RegExp
-  /** What the pattern means, for the refusal: `host:port`. */
-  readonly expected?: string
-}
-
-interface ChoiceSetting<Value> extends SettingBase<Value> {
-  readonly kind: 'choice'
-  readonly choices: readonly string[]
-}
-
-interface SwitchSetting extends SettingBase<boolean> {
-  readonly kind: 'boolean'
-}
-
-/** One row of a settings table. Durations are held in ms (`60s`, `1.5h`), sizes in bytes (`64MiB`). */
-export type Setting<Value = unknown> =
-  | (Value extends number | undefined ? NumberSetting<Value> : never)
-  | (Value extends string | readonly string[] | undefined ? TextSetting<Value> : never)
-  | (Value extends string | undefined ? ChoiceSetting<Value> : never)
-  | (Value extends boolean ? SwitchSetting : never)
-
 /** Any row, whatever it holds. */
-export type AnySetting =
-  | NumberSetting<number | undefined>
-  | TextSetting<string | readonly string[] | undefined>
-  | ChoiceSetting<string | undefined>
-  | SwitchSetting
+export type AnySetting = Setting<unknown>
 
 /** A program's settings by name. */
 export type SettingsTable = Readonly<Record<string, AnySetting>>
 
+/** The table of an interface: `export const edgeSettings: TableOf<EdgeSettings> = { ... }`. */
+export type TableOf<Values> = { readonly [Name in keyof Values]: Setting<Values[Name]> }
+
 /** The values a table yields, frozen. */
-export type SettingsOf<Table extends SettingsTable> = {
-  readonly [Name in keyof Table]: Widen<Table[Name]['default']> | ChoiceOf<Table[Name]>
+export type SettingsOf<Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends Setting<infer Value> ? Value : never
 }
 
-type ChoiceOf<Row> = Row extends { readonly choices: readonly (infer Choice)[] } ? Choice : never
-type Widen<Value> = Value extends number
-  ? number
-  : Value extends boolean
-    ? boolean
-    : Value extends readonly string[]
-      ? readonly string[]
-      : Value extends string
-        ? string
-        : Value
+type Options = Partial<Pick<AnySetting, 'unit' | 'secret' | 'flag' | 'env'>>
+type TextOptions = Options & Partial<Pick<AnySetting, 'pattern' | 'expected'>>
 
-type Options = Partial<Omit<SettingBase<unknown>, 'default' | 'why'>>
+/** A number, or a number that may stay unset, by the default that is given. */
+type NumberRow<V> = Setting<V extends number ? number : number | undefined>
+type TextRow<V> = Setting<V extends string ? string : string | undefined>
 
 /** A whole number from `min` to `max`. */
 export function integer<V extends number | undefined>(
@@ -86,8 +71,8 @@ export function integer<V extends number | undefined>(
   max: number,
   why: string,
   options: Options = {},
-): NumberSetting<V> {
-  return { kind: 'integer', default: value, min, max, why, ...options }
+): NumberRow<V> {
+  return { kind: 'integer', default: value, min, max, why, ...options } as NumberRow<V>
 }
 
 /** A number from `min` to `max`. */
@@ -97,8 +82,8 @@ export function decimal<V extends number | undefined>(
   max: number,
   why: string,
   options: Options = {},
-): NumberSetting<V> {
-  return { kind: 'number', default: value, min, max, why, ...options }
+): NumberRow<V> {
+  return { kind: 'number', default: value, min, max, why, ...options } as NumberRow<V>
 }
 
 /** A duration in ms; written `250ms`, `60s`, `5m`, `1h`, `7d`. A bare number is ms. */
@@ -108,8 +93,8 @@ export function duration<V extends number | undefined>(
   max: number,
   why: string,
   options: Options = {},
-): NumberSetting<V> {
-  return { kind: 'duration', default: value, min, max, why, unit: 'ms', ...options }
+): NumberRow<V> {
+  return { kind: 'duration', default: value, min, max, why, unit: 'ms', ...options } as NumberRow<V>
 }
 
 /** A size in bytes; written `512`, `64KiB`, `1.5GiB`, `10MB`. */
@@ -119,12 +104,12 @@ export function bytes<V extends number | undefined>(
   max: number,
   why: string,
   options: Options = {},
-): NumberSetting<V> {
-  return { kind: 'bytes', default: value, min, max, why, unit: 'bytes', ...options }
+): NumberRow<V> {
+  return { kind: 'bytes', default: value, min, max, why, unit: 'bytes', ...options } as NumberRow<V>
 }
 
 /** On or off; a bare flag means on, `--no-<flag>` off. */
-export function toggle(value: boolean, why: string, options: Options = {}): SwitchSetting {
+export function toggle(value: boolean, why: string, options: Options = {}): Setting<boolean> {
   return { kind: 'boolean', default: value, why, ...options }
 }
 
@@ -132,36 +117,36 @@ export function toggle(value: boolean, why: string, options: Options = {}): Swit
 export function text<V extends string | undefined>(
   value: V,
   why: string,
-  options: Options & { readonly pattern?: RegExp; readonly expected?: string } = {},
-): TextSetting<V> {
-  return { kind: 'string', default: value, why, ...options }
+  options: TextOptions = {},
+): TextRow<V> {
+  return { kind: 'string', default: value, why, ...options } as TextRow<V>
 }
 
 /** An absolute URL, kept as the text that was given. */
 export function url<V extends string | undefined>(
   value: V,
   why: string,
-  options: Options & { readonly pattern?: RegExp; readonly expected?: string } = {},
-): TextSetting<V> {
-  return { kind: 'url', default: value, why, ...options }
+  options: TextOptions = {},
+): TextRow<V> {
+  return { kind: 'url', default: value, why, ...options } as TextRow<V>
 }
 
 /** Texts separated by commas, or a YAML list. */
 export function list(
   value: readonly string[],
   why: string,
-  options: Options & { readonly pattern?: RegExp; readonly expected?: string } = {},
-): TextSetting<readonly string[]> {
+  options: TextOptions = {},
+): Setting<readonly string[]> {
   return { kind: 'list', default: value, why, ...options }
 }
 
 /** One of `choices`. */
-export function choice<const C extends string, V extends C | undefined>(
-  value: V,
+export function choice<const C extends string>(
+  value: C,
   choices: readonly C[],
   why: string,
   options: Options = {},
-): ChoiceSetting<V> & { readonly choices: readonly C[] } {
+): Setting<C> {
   return { kind: 'choice', default: value, choices, why, ...options }
 }
 
@@ -179,15 +164,15 @@ export function envOf(name: string, setting: AnySetting): string {
 export function accepted(setting: AnySetting): string {
   switch (setting.kind) {
     case 'integer':
-      return `a whole number from ${setting.min} to ${setting.max}`
+      return `a whole number from ${setting.min ?? 0} to ${setting.max ?? 0}`
     case 'number':
-      return `a number from ${setting.min} to ${setting.max}`
+      return `a number from ${setting.min ?? 0} to ${setting.max ?? 0}`
     case 'duration':
-      return `a duration from ${writeDuration(setting.min)} to ${writeDuration(setting.max)}, like 250ms, 60s or 5m`
+      return `a duration from ${writeDuration(setting.min ?? 0)} to ${writeDuration(setting.max ?? 0)}, like 250ms, 60s or 5m`
     case 'bytes':
-      return `a size from ${writeBytes(setting.min)} to ${writeBytes(setting.max)}, like 512, 64KiB or 1GiB`
+      return `a size from ${writeBytes(setting.min ?? 0)} to ${writeBytes(setting.max ?? 0)}, like 512, 64KiB or 1GiB`
     case 'choice':
-      return `one of ${setting.choices.join(', ')}`
+      return `one of ${(setting.choices ?? []).join(', ')}`
     case 'boolean':
       return 'true or false'
     case 'url':
@@ -262,7 +247,7 @@ export function readSetting(setting: AnySetting, raw: unknown): unknown {
         return false
       return undefined
     case 'choice':
-      return typeof raw === 'string' && setting.choices.includes(raw) ? raw : undefined
+      return typeof raw === 'string' && setting.choices?.includes(raw) ? raw : undefined
     case 'list': {
       const parts = typeof raw === 'string' ? raw.split(',').map((part) => part.trim()) : raw
       if (!Array.isArray(parts)) return undefined
@@ -282,10 +267,12 @@ export function readSetting(setting: AnySetting, raw: unknown): unknown {
   }
 }
 
-function inRange(setting: NumberSetting<number | undefined>, value: unknown): number | undefined {
+function inRange(setting: AnySetting, value: unknown): number | undefined {
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   if (setting.kind !== 'number' && !Number.isInteger(value)) return undefined
-  return value >= setting.min && value <= setting.max ? value : undefined
+  return value >= (setting.min ?? -Infinity) && value <= (setting.max ?? Infinity)
+    ? value
+    : undefined
 }
 
 function scaled(

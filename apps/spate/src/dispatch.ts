@@ -1,0 +1,199 @@
+import type { Chance } from '@spate/runtime/chance'
+import type { Clock } from '@spate/runtime/clock'
+import type { Command } from '@spate/runtime/command'
+import { Fault, errorCode } from '@spate/runtime/fault'
+import type { Host } from '@spate/runtime/host'
+import { createLog, jsonSink, textSink, type Log, type Severity } from '@spate/runtime/log'
+import { loadSettings, type LoadedSettings } from '@spate/runtime/settings-load'
+import { choice, envOf, text, toggle, type TableOf } from '@spate/runtime/settings'
+import { commandHelp, overview, suggestion, version } from './help.ts'
+import { readSettingsFile } from './settings-file.ts'
+
+/** What the command line runs on. */
+export interface Surroundings {
+  readonly host: Host
+  readonly clock: Clock
+  readonly chance: Chance
+  /** Aborts at Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+/** What every command can be told beside its own settings. */
+export interface CommandSettings {
+  readonly json: boolean
+  readonly config: string | undefined
+  readonly logLevel: Severity
+  readonly logFormat: 'auto' | 'text' | 'json'
+}
+
+/** Settings that every command takes beside its own. */
+export const commandSettings: TableOf<CommandSettings> = {
+  json: toggle(false, 'Print JSON for machines.'),
+  config: text(undefined, 'Settings file (YAML).', { env: 'SPATE_CONFIG' }),
+  logLevel: choice('info', ['debug', 'info', 'warn', 'error'], 'Quietest severity that is logged.'),
+  logFormat: choice(
+    'auto',
+    ['auto', 'text', 'json'],
+    'How log lines look; auto is text on a terminal.',
+  ),
+}
+
+/**
+ * Runs the command that the words name. Resolves to the exit code: 0 done, 1 failed, 2 called
+ * wrongly. Prints what went wrong and what to do next; never a stack trace for a fault.
+ */
+export async function dispatch(
+  commands: readonly Command[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const { host } = surroundings
+  const words = [...host.argv]
+  const found = commands
+    .filter(({ name }) => name.split(' ').every((word, at) => words[at] === word))
+    .sort((a, b) => b.name.length - a.name.length)[0]
+  if (!found) return withoutCommand(commands, words, host)
+  const rest = words.slice(found.name.split(' ').length)
+  if (rest.includes('--help') || rest.includes('-h')) {
+    host.write(commandHelp(found, commandSettings, host.colours))
+    return 0
+  }
+  try {
+    return await run(found, rest, commands, surroundings)
+  } catch (caught) {
+    return told(caught, found.name, host)
+  }
+}
+
+function withoutCommand(
+  commands: readonly Command[],
+  words: readonly string[],
+  host: Host,
+): number {
+  const [first] = words
+  if (first === '--version' || first === '-v') {
+    host.write(`spate ${version}\n`)
+    return 0
+  }
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    host.write(overview(commands, host.colours))
+    return 0
+  }
+  host.writeError(
+    `spate: there is no command "${words.slice(0, 2).join(' ')}"${suggestion(commands, words)}\n`,
+  )
+  host.writeError('See spate --help.\n')
+  return 2
+}
+
+async function run(
+  found: Command,
+  rest: readonly string[],
+  commands: readonly Command[],
+  { host, clock, chance, signal }: Surroundings,
+): Promise<number> {
+  const table = { ...commandSettings, ...found.settings }
+  const foreignEnv = foreignVariables(commands)
+  const sections = commands.flatMap(({ section }) => (section === undefined ? [] : [section]))
+  const given = (file: string | undefined): LoadedSettings<typeof table> =>
+    loadSettings(table, {
+      program: found.section ?? found.name,
+      flags: rest,
+      env: host.env,
+      sections,
+      foreignEnv,
+      ...(file === undefined ? {} : { file }),
+    })
+  const path = configPath(rest, host.env)
+  const file = found.section === undefined ? undefined : readSettingsFile(path, host.cwd)
+  const { values, words } = given(file)
+  const log = terminalLog({
+    host,
+    clock,
+    level: values.logLevel,
+    format: values.logFormat,
+    json: values.json,
+  })
+  return await found.run({
+    settings: values,
+    words,
+    json: values.json,
+    host,
+    clock,
+    chance,
+    log,
+    signal,
+  })
+}
+
+/** `--config` must be known before the other settings are read, for it is one of their sources. */
+function configPath(rest: readonly string[], env: Host['env']): string | undefined {
+  const at = rest.findIndex((word) => word === '--config' || word.startsWith('--config='))
+  const word = at < 0 ? undefined : rest[at]
+  if (word === undefined) return env['SPATE_CONFIG']
+  return word === '--config' ? rest[at + 1] : word.slice('--config='.length)
+}
+
+function foreignVariables(commands: readonly Command[]): readonly string[] {
+  const names = new Set(['SPATE_CRASH_AT', 'SPATE_REQUIRE_SERVICES', 'SPATE_ADMIN_TOKEN'])
+  for (const { settings } of commands) {
+    for (const [name, setting] of Object.entries(settings)) names.add(envOf(name, setting))
+  }
+  return [...names]
+}
+
+interface TerminalLogOptions {
+  readonly host: Host
+  readonly clock: Clock
+  readonly level: Severity
+  readonly format: 'auto' | 'text' | 'json'
+  readonly json: boolean
+}
+
+/** Logs go to stderr where stdout carries JSON, so that `--json | jq` works. */
+function terminalLog({ host, clock, level, format, json }: TerminalLogOptions): Log {
+  const write = (line: string): void => (json ? host.writeError(line) : host.write(line))
+  const machine = format === 'json' || (format === 'auto' && !host.interactive)
+  return createLog({
+    name: 'spate',
+    clock,
+    level,
+    sink: machine ? jsonSink(write) : textSink(write, host.colours),
+  })
+}
+
+function told(caught: unknown, name: string, host: Host): number {
+  const fault = Fault.from(caught)
+  if (fault.code === 'settings_invalid') {
+    host.writeError(`spate ${name}: ${fault.message}\nSee spate ${name} --help.\n`)
+    return 2
+  }
+  if (fault.code === 'invalid_request') {
+    host.writeError(`spate ${name}: ${fault.message}\nSee spate ${name} --help.\n`)
+    return 2
+  }
+  if (fault.code === 'internal') {
+    const cause =
+      fault.cause instanceof Error
+        ? (fault.cause.stack ?? fault.cause.message)
+        : String(fault.cause ?? fault.message)
+    const code = errorCode(fault.cause)
+    host.writeError(
+      `spate ${name}: ${code === undefined ? 'a bug, please report it' : code}\n${cause}\n`,
+    )
+    return 1
+  }
+  const hint = hints[fault.code]
+  host.writeError(
+    `spate ${name}: ${fault.message} (${fault.code})\n${hint === undefined ? '' : `${hint}\n`}`,
+  )
+  return 1
+}
+
+const hints: Readonly<Record<string, string>> = {
+  address_in_use: 'Stop the other process, or choose another port (--port 0 takes any free one).',
+  data_locked: 'Another spate uses this data folder. Stop it, or name another with --data-dir.',
+  data_corrupt:
+    'The message names what is damaged and where the copy is. See docs/operating/recovery.md.',
+  disk_full:
+    'Free some space on the disk of the data folder and start again: nothing acknowledged was lost.',
+}
