@@ -94,13 +94,17 @@ export interface PreparedResponse {
   /** Status line and header lines, each ended by CRLF, without the empty line, `Date` or `Connection`. */
   readonly head: Uint8Array
   readonly body: Uint8Array
+  /** True where `head` carries a `Date` already (a replayed answer); none is added then. */
+  readonly dated?: boolean
   readonly route: string
   /** The same answer in plain form, for HTTP/2 and hand-over; called only where needed. */
   readonly response: () => Response
 }
 
 /** Answers a request. A value returned without a promise is written in the same turn of the event loop. */
-export type Handler = (request: Request) => Response | PreparedResponse | Promise<Response | PreparedResponse>
+export type Handler = (
+  request: Request,
+) => Response | PreparedResponse | Promise<Response | PreparedResponse>
 
 /** True for an answer whose bytes are made already. */
 export function isPrepared(answer: Response | PreparedResponse): answer is PreparedResponse {
