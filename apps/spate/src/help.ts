@@ -1,4 +1,5 @@
 import type { Command } from '@spate/runtime/command'
+import { nearest } from '@spate/runtime/nearest'
 import type { SettingsTable } from '@spate/runtime/settings'
 import { helpLines } from '@spate/runtime/settings-print'
 import manifest from '../package.json' with { type: 'json' }
@@ -63,18 +64,7 @@ export function suggestion(commands: readonly Command[], words: readonly string[
   const starting = commands.filter(({ name }) => name.startsWith(`${words[0]} `))
   if (starting.length > 0)
     return `; there is ${starting.map(({ name }) => `"spate ${name}"`).join(', ')}`
-  const near = commands
-    .map(({ name }) => ({ name, shared: overlap(typed, name) }))
-    .sort((a, b) => b.shared - a.shared)[0]
-  return near && near.shared >= 0.5 ? `; did you mean "spate ${near.name}"?` : ''
-}
-
-/** Share of letter pairs two words have in common, 0 to 1 (Dice's coefficient). */
-function overlap(a: string, b: string): number {
-  const pairs = (text: string): string[] =>
-    Array.from({ length: Math.max(0, text.length - 1) }, (_, at) => text.slice(at, at + 2))
-  const left = pairs(a)
-  const right = pairs(b)
-  const both = left.filter((pair) => right.includes(pair)).length
-  return left.length + right.length === 0 ? 0 : (2 * both) / (left.length + right.length)
+  const names = commands.map(({ name }) => name)
+  const near = nearest(typed, names) ?? nearest(words[0] ?? '', names)
+  return near === undefined ? '' : `; did you mean "spate ${near}"?`
 }

@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml'
 import { Fault, shown, type FieldProblem } from './fault.ts'
+import { nearest } from './nearest.ts'
 import {
   accepted,
   envOf,
@@ -186,26 +187,10 @@ function refuseUnknownEnv(
 }
 
 function unknownName(name: string, known: readonly string[], prefix: string): string {
-  const near = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return near && near.distance <= Math.max(2, name.length / 3)
-    ? `a known name; did you mean ${prefix}${near.candidate}?`
-    : 'a known name; see --help'
-}
-
-/** Levenshtein distance. O(a.length * b.length); names are short. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[b.length] as number
+  const near = nearest(name, known)
+  return near === undefined
+    ? 'a known name; see --help'
+    : `a known name; did you mean ${prefix}${near}?`
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
