@@ -1,0 +1,378 @@
+/**
+ * Every name telemetry uses: spans, metrics, attributes. Nothing else may name one, and what is
+ * not listed here (or allowed by an option) does not leave the process, so a secret cannot slip out.
+ */
+
+/** What an instrument does with its numbers. */
+export type MetricKind = 'counter' | 'updown' | 'gauge' | 'histogram'
+
+/** One metric as it is declared. */
+export interface MetricName {
+  /** OpenTelemetry name: `http.server.request.duration`. */
+  readonly name: string
+  readonly kind: MetricKind
+  /** UCUM: `s`, `By`, `1`, `{request}`. */
+  readonly unit: string
+  readonly description: string
+  /** Attribute keys a series may carry. */
+  readonly attributes: readonly string[]
+  /** Series held, the overflow series among them. Default 2000. */
+  readonly limit?: number
+  /** Explicit upper bounds of a histogram. Default: the 14 of semantic conventions, in seconds. */
+  readonly bounds?: readonly number[]
+  /** Name in the text exposition where it is not the one derived by the OpenTelemetry rules. */
+  readonly text?: string
+}
+
+/** Bounds of the semantic conventions for durations, in s. */
+export const durationBounds: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+]
+
+/** Span names. Server spans are named `{method} {route}`. */
+export const spanNames = {
+  edgeRequest: 'edge.request',
+  originFetch: 'origin.fetch',
+  seckillCreate: 'seckill.create',
+  seckillPurchase: 'seckill.purchase',
+  seckillCreateOrderAsync: 'seckill.create_order_async',
+  seckillGetStock: 'seckill.get_stock',
+  rateLimitCheck: 'rate_limit.check',
+  recommendMain: 'recommend.main',
+  recommendExtractFeatures: 'recommend.extract_features',
+  recommendRecall: 'recommend.recall',
+  recommendRank: 'recommend.rank',
+  recommendRerank: 'recommend.rerank',
+  featureCacheUpdate: 'feature_cache.update',
+  featureCacheWarmup: 'feature_cache.warmup',
+} as const
+
+/** Metrics of all programs. */
+export const metricNames = {
+  httpServerDuration: {
+    name: 'http.server.request.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Duration of HTTP server requests.',
+    attributes: [
+      'http.request.method',
+      'url.scheme',
+      'http.route',
+      'http.response.status_code',
+      'network.protocol.version',
+      'error.type',
+    ],
+  },
+  httpClientDuration: {
+    name: 'http.client.request.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Duration of HTTP client requests.',
+    attributes: [
+      'http.request.method',
+      'server.address',
+      'server.port',
+      'url.scheme',
+      'http.response.status_code',
+      'error.type',
+    ],
+  },
+  httpServerActive: {
+    name: 'http.server.active_requests',
+    kind: 'updown',
+    unit: '{request}',
+    description: 'Requests under way.',
+    attributes: [],
+  },
+  taskDuration: {
+    name: 'spate.task.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Duration of work that no request started: consumers, timers, jobs.',
+    attributes: ['http.route', 'http.response.status_code'],
+    limit: 1000,
+  },
+  cacheHits: {
+    name: 'cache.hits',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests answered from the cache.',
+    attributes: ['edge.cache.result', 'node.id'],
+  },
+  cacheRequests: {
+    name: 'cache.requests',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests the cache was asked for.',
+    attributes: ['node.id'],
+  },
+  edgeHitRate: {
+    name: 'edge.cache.hit_rate',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Share of requests answered from the cache over the last minute.',
+    attributes: ['node.id'],
+  },
+  edgeOriginLatency: {
+    name: 'edge.origin.latency',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Time until the origin answered.',
+    attributes: ['server.address', 'http.response.status_code'],
+  },
+  edgeQps: {
+    name: 'edge.qps',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Requests a second over the last minute.',
+    attributes: ['node.id'],
+  },
+  edgeErrorRate: {
+    name: 'edge.error_rate',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Share of 5xx answers over the last minute.',
+    attributes: ['node.id'],
+  },
+  edgeBandwidth: {
+    name: 'edge.bandwidth',
+    kind: 'counter',
+    unit: 'By',
+    description: 'Body bytes sent to clients.',
+    attributes: ['node.id', 'edge.cache.result'],
+  },
+  logDropped: {
+    name: 'spate.log.dropped',
+    kind: 'counter',
+    unit: '{record}',
+    description: 'Log records held back by the limit per message.',
+    attributes: [],
+  },
+  eventLoopDelay: {
+    name: 'nodejs.eventloop.delay.p99',
+    kind: 'gauge',
+    unit: 's',
+    description: 'P99 delay of the event loop since the last collection.',
+    attributes: [],
+  },
+  eventLoopDelayMax: {
+    name: 'nodejs.eventloop.delay.max',
+    kind: 'gauge',
+    unit: 's',
+    description: 'Longest delay of the event loop since the last collection.',
+    attributes: [],
+  },
+  eventLoopUtilization: {
+    name: 'nodejs.eventloop.utilization',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Share of time the event loop was busy since the last collection.',
+    attributes: [],
+  },
+  gcDuration: {
+    name: 'v8js.gc.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Garbage collection pauses.',
+    attributes: ['v8js.gc.type'],
+    bounds: [0.01, 0.1, 1, 10],
+  },
+  heapUsed: {
+    name: 'v8js.memory.heap.used',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Heap in use.',
+    attributes: [],
+  },
+  residentMemory: {
+    name: 'process.memory.usage',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Resident memory.',
+    attributes: [],
+  },
+  cpuTime: {
+    name: 'process.cpu.time',
+    kind: 'counter',
+    unit: 's',
+    description: 'CPU time used, user and system.',
+    attributes: [],
+  },
+  openFiles: {
+    name: 'process.unix.file_descriptor.count',
+    kind: 'gauge',
+    unit: '{file_descriptor}',
+    description: 'Open file descriptors.',
+    attributes: [],
+  },
+  spans: {
+    name: 'spate.telemetry.spans',
+    kind: 'counter',
+    unit: '{span}',
+    description: 'Spans by what became of them.',
+    attributes: ['outcome'],
+  },
+  samplingProbability: {
+    name: 'spate.telemetry.sampling.probability',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Probability with which a new trace is kept now.',
+    attributes: [],
+  },
+  attributesRefused: {
+    name: 'spate.telemetry.attributes.refused',
+    kind: 'counter',
+    unit: '{attribute}',
+    description: 'Attributes that were not on the list of allowed names.',
+    attributes: [],
+  },
+  contextsRefused: {
+    name: 'spate.telemetry.contexts.refused',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests whose traceparent or tracestate was not valid.',
+    attributes: ['field'],
+  },
+  valuesRefused: {
+    name: 'spate.telemetry.values.refused',
+    kind: 'counter',
+    unit: '{value}',
+    description: 'Measurements that were NaN, infinite or negative.',
+    attributes: [],
+  },
+  requestCost: {
+    name: 'spate.telemetry.request.cost',
+    kind: 'gauge',
+    unit: 's',
+    description: 'CPU time telemetry adds to a request, measured on one request in 1024.',
+    attributes: [],
+  },
+  exported: {
+    name: 'spate.telemetry.exported',
+    kind: 'counter',
+    unit: '{item}',
+    description: 'Spans, points and records a receiver accepted.',
+    attributes: ['signal'],
+  },
+  exportedBytes: {
+    name: 'spate.telemetry.exported.size',
+    kind: 'counter',
+    unit: 'By',
+    description: 'Bytes sent, after compression.',
+    attributes: ['signal'],
+  },
+  exportRejected: {
+    name: 'otlp.rejected',
+    kind: 'counter',
+    unit: '{item}',
+    description: 'Items a receiver refused for good (partial success or a final error).',
+    attributes: ['signal'],
+  },
+  exportDropped: {
+    name: 'spate.telemetry.dropped',
+    kind: 'counter',
+    unit: '{item}',
+    description: 'Items lost because a queue or the disk limit was full.',
+    attributes: ['signal', 'reason'],
+  },
+  exportRetries: {
+    name: 'spate.telemetry.retries',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Export requests that will be sent again.',
+    attributes: ['signal'],
+  },
+  exportQueue: {
+    name: 'spate.telemetry.queue.size',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Bytes that wait in memory to be sent.',
+    attributes: [],
+  },
+  exportSpilled: {
+    name: 'spate.telemetry.spilled',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Bytes that wait on disk to be sent.',
+    attributes: [],
+  },
+} as const
+
+metricNames satisfies Readonly<Record<string, MetricName>>
+
+/**
+ * Attribute keys that may leave the process. A name that ends in `.*` allows everything below it.
+ * `client.address` and `url.query` are off: both can hold personal data.
+ */
+export const attributeNames: readonly string[] = [
+  'user.id',
+  'product.id',
+  'item.id',
+  'quantity',
+  'order.id',
+  'order.status',
+  'campaign.id',
+  'initial.stock',
+  'stock.remaining',
+  'cache.hit',
+  'cache.key',
+  'edge.cache.*',
+  'node.id',
+  'node.region',
+  'num_items',
+  'features.count',
+  'candidates.count',
+  'items.count',
+  'recall.channel',
+  'model.name',
+  'model.version',
+  'degraded',
+  'allowed',
+  'limit.name',
+  'outcome',
+  'reason',
+  'code',
+  'count',
+  'attempt',
+  'batch.size',
+  'journal.*',
+  'http.request.method',
+  'http.request.method_original',
+  'http.request.resend_count',
+  'http.request.body.size',
+  'http.response.body.size',
+  'http.response.status_code',
+  'http.route',
+  'url.scheme',
+  'url.path',
+  'url.template',
+  'url.full',
+  'server.address',
+  'server.port',
+  'network.peer.address',
+  'network.peer.port',
+  'network.protocol.name',
+  'network.protocol.version',
+  'network.transport',
+  'user_agent.original',
+  'error.type',
+  'exception.type',
+  'exception.message',
+  'exception.stacktrace',
+  'db.system',
+  'db.system.name',
+  'db.namespace',
+  'db.collection.name',
+  'db.operation.name',
+  'db.operation.batch.size',
+  'db.query.summary',
+  'db.query.text',
+  'db.response.status_code',
+  'db.response.returned_rows',
+  'messaging.*',
+  'rpc.*',
+  'code.function.name',
+  'feature_flag.*',
+  'thread.name',
+  'sampling.rule',
+]

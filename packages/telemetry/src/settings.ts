@@ -1,0 +1,96 @@
+import {
+  bytes,
+  choice,
+  decimal,
+  duration,
+  integer,
+  toggle,
+  url,
+  type TableOf,
+} from '@spate/runtime/settings'
+import type { SamplingOptions } from './sampler.ts'
+
+/** How a program samples, holds and sends its telemetry. */
+export interface TelemetrySettings {
+  readonly otlp: string | undefined
+  readonly otlpProtocol: 'grpc' | 'http/protobuf' | 'http/json'
+  readonly sampling: SamplingOptions['strategy']
+  readonly sampleRate: number | undefined
+  readonly telemetrySpansPerSecond: number
+  readonly telemetryFlush: number
+  readonly telemetryQueueBytes: number
+  readonly telemetrySpillBytes: number
+  readonly traceStoreBytes: number
+  readonly telemetryClientAddress: boolean
+}
+
+/** Settings every program has for its telemetry; spread them into the program's own table. */
+export const telemetrySettings: TableOf<TelemetrySettings> = {
+  otlp: url(
+    undefined,
+    'Where traces, metrics and logs are sent; unset keeps them in the process.',
+    {
+      expected: 'a URL like http://127.0.0.1:4317',
+    },
+  ),
+  otlpProtocol: choice(
+    'grpc',
+    ['grpc', 'http/protobuf', 'http/json'],
+    'How they are sent; the receiver decides what it takes.',
+  ),
+  sampling: choice(
+    'budget',
+    ['budget', 'fixed', 'adaptive', 'tail'],
+    'How traces are chosen: all up to a budget, a fixed share, a share that follows errors, or whole traces judged at their end.',
+  ),
+  sampleRate: decimal(
+    undefined,
+    0.0001,
+    1,
+    'Share of new traces kept; unset is 1 for budget and fixed, 0.01 otherwise.',
+  ),
+  telemetrySpansPerSecond: integer(
+    1000,
+    0,
+    1_000_000,
+    'Most spans kept a second; the share falls when traffic rises. 0 sets no limit.',
+    { unit: 'spans' },
+  ),
+  telemetryFlush: duration(
+    60_000,
+    1000,
+    3_600_000,
+    'How often aggregated metrics are sent. Spans leave within five seconds.',
+  ),
+  telemetryQueueBytes: bytes(
+    16 * 1024 ** 2,
+    64 * 1024,
+    1024 ** 3,
+    'Memory for what waits to be sent; above it the oldest goes to disk or is dropped and counted.',
+  ),
+  telemetrySpillBytes: bytes(
+    256 * 1024 ** 2,
+    0,
+    1024 ** 4,
+    'Disk for what waits while the receiver is down; 0 uses none.',
+  ),
+  traceStoreBytes: bytes(
+    64 * 1024 ** 2,
+    1024 ** 2,
+    16 * 1024 ** 3,
+    'Memory for the traces the console shows.',
+  ),
+  telemetryClientAddress: toggle(
+    false,
+    'Put full client addresses into spans. They are personal data: off unless you need them.',
+  ),
+}
+
+/** The sampling that `settings` ask for. */
+export function samplingOf(settings: TelemetrySettings): SamplingOptions {
+  return {
+    strategy: settings.sampling,
+    ...(settings.sampleRate === undefined ? {} : { rate: settings.sampleRate }),
+    ...(settings.sampling === 'fixed' ? {} : { spansPerSecond: settings.telemetrySpansPerSecond }),
+  }
+}

@@ -1,0 +1,278 @@
+import {
+  context as globalContext,
+  metrics as globalMetrics,
+  propagation as globalPropagation,
+  ROOT_CONTEXT,
+  trace as globalTrace,
+  createNoopMeter,
+  type Context,
+  type Meter,
+  type MeterProvider,
+  type TextMapPropagator,
+  type Tracer,
+  type TracerProvider,
+} from '@opentelemetry/api'
+import type { Chance } from '@spate/runtime/chance'
+import { systemChance } from '@spate/runtime/chance'
+import { systemClock, type Clock } from '@spate/runtime/clock'
+import { silentLog, type Log, type TraceSource } from '@spate/runtime/log'
+import { AttributeGate, type PlainAttributes } from './attributes.ts'
+import { activeContext, contextManager, spanOf, withContext } from './context.ts'
+import { expose } from './exposition.ts'
+import { IdSource } from './ids.ts'
+import { SpateMeter } from './meter.ts'
+import { MetricRegistry } from './metrics.ts'
+import { metricNames } from './names.ts'
+import { w3cPropagator } from './propagator.ts'
+import { Recorder } from './recorder.ts'
+import { RemoteSpan } from './remote-span.ts'
+import { observeRuntime } from './runtime-metrics.ts'
+import { Sampler, type SamplingOptions } from './sampler.ts'
+import { RecordingExchange, type ServerExchange, type ServerRequest } from './server-exchange.ts'
+import type { SpanSink } from './span-record.ts'
+import { SpateTracer } from './tracer.ts'
+import { WallTime } from './wall-time.ts'
+
+/** Something that sends telemetry away: flushed and stopped with the program. */
+export interface Exporter {
+  /** Takes finished spans; must not wait. */
+  readonly spans?: SpanSink
+  /** Given the program's metrics and resource once, before the first span. */
+  attach?(telemetry: Telemetry): void
+  /** Sends what waits. Rejects with the signal's reason where it aborts first. */
+  flush(signal?: AbortSignal): Promise<void>
+  /** Sends or spills what waits, then lets go of everything. */
+  shutdown(signal?: AbortSignal): Promise<void>
+}
+
+/** How to make telemetry for one program. */
+export interface TelemetryOptions {
+  /** `service.name`: `spate-edge`. */
+  readonly serviceName: string
+  readonly serviceVersion?: string
+  /** More attributes of the program: `service.instance.id`, `deployment.environment.name` ... */
+  readonly resource?: PlainAttributes
+  readonly clock?: Clock
+  readonly chance?: Chance
+  readonly log?: Log
+  /** Default: all traces up to 1000 spans a second. */
+  readonly sampling?: SamplingOptions
+  /** Take finished spans in this process: `traceStore.sink`. */
+  readonly sinks?: readonly SpanSink[]
+  readonly exporters?: readonly Exporter[]
+  /** Attribute names allowed beside those of `names.ts`; `a.*` and `*` are patterns. */
+  readonly allow?: readonly string[]
+  /** Event loop, memory and collection metrics; on for one telemetry a process. Default false. */
+  readonly runtimeMetrics?: boolean
+}
+
+/** Traces and metrics of one program. */
+export interface Telemetry {
+  readonly serviceName: string
+  readonly resource: PlainAttributes
+  /** Tracer of our own code; `tracerProvider` makes others. */
+  readonly tracer: Tracer
+  readonly meter: Meter
+  readonly tracerProvider: TracerProvider
+  readonly meterProvider: MeterProvider
+  readonly propagator: TextMapPropagator
+  /** Families and series: take a handle once, record through it. */
+  readonly metrics: MetricRegistry
+  /** Share of new traces kept now. */
+  readonly probability: number
+  /** Begins the server span of a request; call `end` on what it returns. */
+  beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange
+  /** Runs `task` with `context` active. */
+  run<Result>(context: Context, task: () => Result): Result
+  /** Ids of the active span, for logs. */
+  readonly activeTrace: TraceSource
+  /** All metrics as OpenMetrics text. */
+  exposition(): string
+  /** Hands spans to `sink` from now on; returns a function that stops it. */
+  addSink(sink: SpanSink): () => void
+  /** Makes this the process-wide provider, context manager and propagator of @opentelemetry/api. */
+  register(): () => void
+  flush(signal?: AbortSignal): Promise<void>
+  /** Sends or spills what waits within the deadline of `signal`, then stops. */
+  shutdown(signal?: AbortSignal): Promise<void>
+}
+
+/** Telemetry that records. */
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  return new RecordingTelemetry(options)
+}
+
+class RecordingTelemetry implements Telemetry {
+  readonly serviceName: string
+  readonly resource: PlainAttributes
+  readonly tracer: Tracer
+  readonly meter: Meter
+  readonly tracerProvider: TracerProvider
+  readonly meterProvider: MeterProvider
+  readonly propagator: TextMapPropagator = w3cPropagator
+  readonly metrics: MetricRegistry
+  readonly #recorder: Recorder
+  readonly #exporters: readonly Exporter[]
+  readonly #log: Log
+  readonly #stops: (() => void)[] = []
+
+  constructor(options: TelemetryOptions) {
+    const clock = options.clock ?? systemClock
+    const wall = WallTime.of(clock)
+    this.serviceName = options.serviceName
+    this.#log = options.log ?? silentLog
+    this.resource = resourceOf(options)
+    this.metrics = new MetricRegistry(() => wall.now())
+    this.#exporters = options.exporters ?? []
+    const gate = new AttributeGate(options.allow)
+    const sampler = new Sampler(options.sampling ?? { strategy: 'budget' }, () => clock.elapsed())
+    this.#recorder = new Recorder({
+      clock,
+      wall,
+      ids: new IdSource(options.chance ?? systemChance),
+      gate,
+      sampler,
+      metrics: this.metrics,
+      sinks: [
+        ...(options.sinks ?? []),
+        ...this.#exporters.flatMap(({ spans }) => (spans ? [spans] : [])),
+      ],
+      service: this.serviceName,
+      resource: this.resource,
+    })
+    this.tracer = new SpateTracer(this.#recorder, { name: 'spate' })
+    this.meter = new SpateMeter(this.metrics, gate, 'spate')
+    this.tracerProvider = {
+      getTracer: (name, version) =>
+        new SpateTracer(this.#recorder, version === undefined ? { name } : { name, version }),
+    }
+    this.meterProvider = { getMeter: (name) => new SpateMeter(this.metrics, gate, name) }
+    this.#observeSelf(gate, sampler)
+    const resync = clock.every(1000, () => wall.resync())
+    this.#stops.push(() => resync.cancel())
+    if (options.runtimeMetrics) this.#stops.push(observeRuntime(this.metrics))
+    for (const exporter of this.#exporters) exporter.attach?.(this)
+  }
+
+  get probability(): number {
+    return this.#recorder.sampler.probability
+  }
+
+  readonly activeTrace: TraceSource = () => activeIds()
+
+  beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange {
+    return new RecordingExchange(this.#recorder, request, traceparent, tracestate)
+  }
+
+  run<Result>(context: Context, task: () => Result): Result {
+    return withContext(context, task)
+  }
+
+  exposition(): string {
+    return expose(this.metrics.collect(), this.resource)
+  }
+
+  addSink(sink: SpanSink): () => void {
+    return this.#recorder.addSink(sink)
+  }
+
+  register(): () => void {
+    globalContext.setGlobalContextManager(contextManager)
+    globalPropagation.setGlobalPropagator(w3cPropagator)
+    globalTrace.setGlobalTracerProvider(this.tracerProvider)
+    globalMetrics.setGlobalMeterProvider(this.meterProvider)
+    return () => {
+      globalContext.disable()
+      globalPropagation.disable()
+      globalTrace.disable()
+      globalMetrics.disable()
+    }
+  }
+
+  async flush(signal?: AbortSignal): Promise<void> {
+    await Promise.all(this.#exporters.map((exporter) => exporter.flush(signal)))
+  }
+
+  async shutdown(signal?: AbortSignal): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop()
+    const outcomes = await Promise.allSettled(
+      this.#exporters.map((exporter) => exporter.shutdown(signal)),
+    )
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        this.#log.error('an exporter did not stop well', {}, outcome.reason)
+  }
+
+  #observeSelf(gate: AttributeGate, sampler: Sampler): void {
+    const probability = this.metrics.gauge(metricNames.samplingProbability).series()
+    const refused = this.metrics.counter(metricNames.attributesRefused).series()
+    this.#stops.push(
+      this.metrics.observe(() => {
+        probability.set(sampler.probability)
+        refused.observe(gate.refused)
+      }),
+    )
+  }
+}
+
+/** Ids of the active span of the running work; undefined outside a trace. */
+export function activeIds(): { readonly traceId: string; readonly spanId: string } | undefined {
+  const span = spanOf(activeContext())
+  if (!span) return undefined
+  const { traceId, spanId } = span.spanContext()
+  return { traceId, spanId }
+}
+
+function resourceOf(options: TelemetryOptions): PlainAttributes {
+  return Object.freeze({
+    'service.name': options.serviceName,
+    ...(options.serviceVersion === undefined ? {} : { 'service.version': options.serviceVersion }),
+    'telemetry.sdk.name': 'spate',
+    'telemetry.sdk.language': 'nodejs',
+    'telemetry.sdk.version': '0.1.0',
+    ...options.resource,
+  })
+}
+
+const nothingSpan = new RemoteSpan({
+  traceId: '00000000000000000000000000000000',
+  spanId: '0000000000000000',
+  traceFlags: 0,
+})
+
+const nothingExchange: ServerExchange = {
+  span: nothingSpan,
+  context: ROOT_CONTEXT,
+  run: (task) => task(),
+  end: () => {},
+  getValue: (key) => ROOT_CONTEXT.getValue(key),
+  setValue: (key, value) => ROOT_CONTEXT.setValue(key, value),
+  deleteValue: (key) => ROOT_CONTEXT.deleteValue(key),
+}
+
+const nothingTracer: Tracer = {
+  startSpan: () => nothingSpan,
+  startActiveSpan: (_name: string, ...rest: readonly unknown[]) =>
+    (rest.at(-1) as (span: RemoteSpan) => never)(nothingSpan),
+}
+
+/** Telemetry that records nothing and costs next to nothing. */
+export const noTelemetry: Telemetry = {
+  serviceName: '',
+  resource: {},
+  tracer: nothingTracer,
+  meter: createNoopMeter(),
+  tracerProvider: { getTracer: () => nothingTracer },
+  meterProvider: { getMeter: () => createNoopMeter() },
+  propagator: w3cPropagator,
+  metrics: new MetricRegistry(() => 0),
+  probability: 0,
+  beginServer: () => nothingExchange,
+  run: (context, task) => withContext(context, task),
+  activeTrace: () => undefined,
+  exposition: () => '# EOF\n',
+  addSink: () => () => {},
+  register: () => () => {},
+  flush: () => Promise.resolve(),
+  shutdown: () => Promise.resolve(),
+}
