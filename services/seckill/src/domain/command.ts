@@ -70,6 +70,7 @@ export type RefusalCode =
   | 'ticket_required'
   | 'ticket_invalid'
   | 'idempotency_mismatch'
+  | 'duplicate_request'
   | 'overloaded'
 
 /** An order as it is now. */

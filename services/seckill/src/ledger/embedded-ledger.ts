@@ -1,0 +1,391 @@
+import { Fault } from '@spate/runtime/fault'
+import type { Chance } from '@spate/runtime/chance'
+import type { Clock, Timer } from '@spate/runtime/clock'
+import { crashPoint } from '@spate/runtime/host'
+import type { Log } from '@spate/runtime/log'
+import type { Disk } from '@spate/journal/disk'
+import { openJournal, type Journal } from '@spate/journal/journal'
+import { ByteWriter } from '../domain/bytes.ts'
+import type { Campaign } from '../domain/campaign.ts'
+import type { Chain } from '../domain/chain.ts'
+import type { Command, OrderView, Outcome } from '../domain/command.ts'
+import { writeEvent } from '../domain/event-codec.ts'
+import { execute, type Core } from '../domain/execute.ts'
+import { refused, type SaleLimits } from '../domain/purchase.ts'
+import type { Sale } from '../domain/sale.ts'
+import { Feed } from './feed.ts'
+import type {
+  CartRequest,
+  Ledger,
+  LedgerCounters,
+  LedgerFeed,
+  PlainCommand,
+  PurchaseRequest,
+} from './ledger.ts'
+import { inFlight, keyKnown, randomSource, restsOnPending } from './pending.ts'
+import { beginRecord, endRecord } from './record.ts'
+import { recoverSale, snapshotOf, type LedgerRecovery } from './recovery.ts'
+import { StoreClock } from './store-clock.ts'
+
+/** How to open an embedded ledger. */
+export interface LedgerOptions {
+  /** Folder of its journal; no other use. */
+  readonly folder: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: SaleLimits
+  readonly disk?: Disk
+  /** Random parts of order ids. Default: the system's cryptographic generator. */
+  readonly chance?: Chance
+  /** Runs `task` at the end of the present turn. Default `setImmediate`. */
+  readonly turn?: (task: () => void) => void
+  /** Called at each named crash point. Default: the process's. */
+  readonly crash?: (name: string) => void
+  /** How often reservations are looked through for those whose time is over, ms. Default 200. */
+  readonly expireEveryMs?: number
+  /** A snapshot is written when this many events are new and it is quiet, or at four times as many. Default 250,000. */
+  readonly snapshotEvents?: number
+  /** Bytes that may wait for the disk before purchases are refused with `overloaded`. Default 16 MiB. */
+  readonly pendingBytesMax?: number
+}
+
+/** Events of a turn are appended early once they hold this many bytes: a record has a limit. */
+const recordBytesSoft = 1 << 20
+const expiriesATurn = 5000
+
+/**
+ * The ledger on the journal. In order, and always in this order:
+ * command -> core (state changes, events are encoded) -> end of turn: one append for all events of
+ * the turn -> fdatasync -> answers. Between the first and the last step the state is ahead of the
+ * disk; an answer that rests on such state waits for the same fdatasync.
+ */
+export class EmbeddedLedger implements Ledger {
+  readonly recovery: LedgerRecovery
+  readonly #options: LedgerOptions
+  readonly #journal: Journal
+  readonly #sale: Sale
+  readonly #chain: Chain
+  readonly #core: Core
+  readonly #clock: StoreClock
+  readonly #feed: Feed
+  readonly #writer: ByteWriter = new ByteWriter(1 << 18)
+  readonly #turn: (task: () => void) => void
+  readonly #crash: (name: string) => void
+  readonly #pendingBytesMax: number
+  readonly #randoms: () => number
+  #scheduled = false
+  /** Settles when the events of this turn are durable. */
+  #waiting: Promise<void> | undefined
+  #settle: { resolve: () => void; reject: (fault: Fault) => void } | undefined
+  #durableSequence: number
+  #durableOrders: number
+  #snapshotSequence: number
+  #quietSequence = 0
+  #snapshotting: Promise<void> | undefined
+  #failure: Fault | undefined
+  #immediate = 0
+  #timer: Timer | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(options: LedgerOptions, journal: Journal, recovery: LedgerRecovery) {
+    this.#options = options
+    this.#journal = journal
+    this.recovery = recovery
+    this.#sale = recovery.sale
+    this.#chain = recovery.chain
+    this.#turn = options.turn ?? ((task) => void setImmediate(task))
+    this.#crash = options.crash ?? crashPoint
+    this.#pendingBytesMax = options.pendingBytesMax ?? 16 * 1024 * 1024
+    this.#randoms = randomSource(options.chance)
+    this.#clock = new StoreClock(options.clock)
+    this.#feed = new Feed(journal)
+    this.#durableSequence = this.#sale.sequence
+    this.#durableOrders = this.#sale.orders.size
+    this.#snapshotSequence = recovery.snapshotSequence
+    this.#core = {
+      sale: this.#sale,
+      limits: options.limits,
+      emit: (event) => {
+        if (this.#writer.length === 0) beginRecord(this.#writer, this.#sale.sequence)
+        const from = this.#writer.length
+        writeEvent(this.#writer, event)
+        this.#chain.add(this.#writer.view(from))
+      },
+    }
+  }
+
+  /** Opens the ledger in `options.folder`, recovering its state. Rejects as `openJournal` does. */
+  static async open(options: LedgerOptions): Promise<EmbeddedLedger> {
+    let inFlush = false
+    const turn = options.turn ?? ((task: () => void) => void setImmediate(task))
+    const journal = await openJournal({
+      folder: options.folder,
+      log: options.log,
+      ...(options.disk ? { disk: options.disk } : {}),
+      ...(options.crash ? { crash: options.crash } : {}),
+      // The ledger's own turn is over when it appends: an idle journal may write at once.
+      turn: (task) => (inFlush ? queueMicrotask(task) : turn(task)),
+    })
+    try {
+      const recovery = await recoverSale(journal, options.clock)
+      const ledger = new EmbeddedLedger(options, journal, recovery)
+      ledger.#append = (bytes) => {
+        inFlush = true
+        try {
+          return journal.append(bytes)
+        } finally {
+          inFlush = false
+        }
+      }
+      ledger.#timer = options.clock.every(options.expireEveryMs ?? 200, () => ledger.#tick())
+      return ledger
+    } catch (caught) {
+      await journal.close()
+      throw caught
+    }
+  }
+
+  #append: (bytes: Uint8Array) => number = () => 0
+
+  get feed(): LedgerFeed {
+    return this.#feed
+  }
+
+  get failure(): Fault | undefined {
+    return this.#failure
+  }
+
+  get chainHead(): string {
+    return this.#chain.hex()
+  }
+
+  get counters(): LedgerCounters {
+    return {
+      sequence: this.#sale.sequence,
+      durableSequence: this.#durableSequence,
+      orders: this.#sale.orders.size,
+      users: this.#sale.users.size,
+      campaigns: this.#sale.campaigns.length,
+      bytes: this.#sale.bytes,
+      appends: this.#journal.counters.appends,
+      syncs: this.#journal.counters.syncs,
+      immediateRefusals: this.#immediate,
+    }
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  purchase(request: PurchaseRequest): Outcome | Promise<Outcome> {
+    if (!keyKnown(this.#sale, request.userId, request.key)) {
+      const campaign = this.#sale.current.get(request.productId)
+      if (campaign && inFlight(this.#sale, this.#durableOrders, request.userId, campaign.index))
+        return refused('duplicate_request', campaign.index)
+    }
+    return this.#take({
+      kind: 'purchase',
+      userId: request.userId,
+      productId: request.productId,
+      quantity: request.quantity,
+      key: request.key,
+      ticket: request.ticket,
+      randomA: this.#randoms(),
+      randomB: this.#randoms(),
+    })
+  }
+
+  cart(request: CartRequest): Outcome | Promise<Outcome> {
+    if (!keyKnown(this.#sale, request.userId, request.key)) {
+      for (const [line, { productId }] of request.items.entries()) {
+        const campaign = this.#sale.current.get(productId)
+        if (campaign && inFlight(this.#sale, this.#durableOrders, request.userId, campaign.index))
+          return refused('duplicate_request', campaign.index, line)
+      }
+    }
+    const items = request.items.map(({ productId, quantity }) => ({
+      productId,
+      quantity,
+      randomA: this.#randoms(),
+      randomB: this.#randoms(),
+    }))
+    return this.#take({ kind: 'cart', userId: request.userId, key: request.key, items })
+  }
+
+  run(command: PlainCommand): Outcome | Promise<Outcome> {
+    return this.#take(command)
+  }
+
+  campaign(productId: string): Readonly<Campaign> | undefined {
+    return this.#sale.current.get(productId)
+  }
+
+  campaigns(): readonly Readonly<Campaign>[] {
+    return this.#sale.campaigns
+  }
+
+  order(orderId: string): OrderView | undefined {
+    const slot = this.#sale.find(orderId)
+    return slot < 0 || slot >= this.#durableOrders ? undefined : this.#sale.view(slot)
+  }
+
+  ordersOf(userId: string, most: number, before?: number): readonly OrderView[] {
+    const below = Math.min(before ?? this.#durableOrders, this.#durableOrders)
+    return this.#sale.ordersOf(userId, most, below).map((slot) => this.#sale.view(slot))
+  }
+
+  /** The order in `slot` as it is now, durable or not: for answers that have waited already. */
+  view(slot: number): OrderView {
+    return this.#sale.view(slot)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #take(command: Command): Outcome | Promise<Outcome> {
+    if (this.#failure) throw this.#failure
+    if (this.#closing) throw new Fault('shutting_down')
+    if (this.#journal.pendingBytes + this.#writer.length > this.#pendingBytesMax)
+      throw new Fault('overloaded', 'the disk cannot keep up', { retryAfterSeconds: 1 })
+    const before = this.#sale.sequence
+    const outcome = execute(this.#core, command, this.#clock.now())
+    if (this.#sale.sequence !== before) {
+      this.#crash('ledger.after-decision')
+      if (this.#writer.length > recordBytesSoft) this.#flush()
+      else this.#schedule()
+      return this.#whenDurable(outcome)
+    }
+    if (restsOnPending(this.#sale, this.#durableSequence, outcome))
+      return this.#whenDurable(outcome)
+    this.#immediate++
+    return outcome
+  }
+
+  async #whenDurable(outcome: Outcome): Promise<Outcome> {
+    await this.#settled()
+    return outcome
+  }
+
+  /** Settles when everything taken so far is durable; one promise a turn. */
+  #settled(): Promise<void> {
+    if (this.#writer.length === 0) return this.#journal.durable().catch(rethrow)
+    if (!this.#waiting) {
+      this.#waiting = new Promise((resolve, reject) => {
+        this.#settle = { resolve, reject }
+      })
+      this.#waiting.catch(ignore)
+    }
+    return this.#waiting
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#turn(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  /** One append for all events of the turn. */
+  #flush(): void {
+    if (this.#writer.length === 0) return
+    const settle = this.#settle
+    this.#waiting = undefined
+    this.#settle = undefined
+    const reached = { sequence: this.#sale.sequence, orders: this.#sale.orders.size }
+    endRecord(this.#writer, this.#chain)
+    const bytes = this.#writer.view()
+    try {
+      this.#crash('ledger.before-append')
+      const record = this.#append(bytes)
+      this.#feed.keep(record, bytes)
+      this.#crash('ledger.after-append')
+    } catch (caught) {
+      this.#writer.reset()
+      return this.#fail(caught, settle)
+    }
+    this.#writer.reset()
+    this.#journal.durable().then(
+      () => {
+        this.#crash('ledger.before-answers')
+        this.#durableSequence = reached.sequence
+        this.#durableOrders = reached.orders
+        settle?.resolve()
+        this.#feed.wake()
+        this.#crash('ledger.after-answers')
+      },
+      (caught: unknown) => this.#fail(caught, settle),
+    )
+  }
+
+  /** The state is ahead of the disk and cannot be taken back: nothing is taken from now on. */
+  #fail(caught: unknown, settle: { reject: (fault: Fault) => void } | undefined): void {
+    const fault = Fault.from(caught, 'store_unavailable')
+    if (!this.#failure)
+      this.#options.log.error('the ledger stopped taking purchases', { code: fault.code }, caught)
+    this.#failure ??= fault
+    settle?.reject(fault)
+    this.#settle?.reject(fault)
+  }
+
+  #tick(): void {
+    if (this.#failure || this.#closing) return
+    if (this.#journal.pendingBytes < this.#pendingBytesMax / 2) {
+      const before = this.#sale.sequence
+      const command: Command = { kind: 'expire', most: expiriesATurn }
+      execute(this.#core, command, this.#clock.now())
+      if (this.#sale.sequence !== before) this.#schedule()
+    }
+    this.#considerSnapshot()
+  }
+
+  #considerSnapshot(): void {
+    const { snapshotEvents = 250_000 } = this.#options
+    const fresh = this.#sale.sequence - this.#snapshotSequence
+    const quiet = this.#sale.sequence === this.#quietSequence
+    this.#quietSequence = this.#sale.sequence
+    if (this.#snapshotting || fresh < (quiet ? snapshotEvents : 4 * snapshotEvents)) return
+    this.#snapshotting = this.snapshot()
+      .catch((caught: unknown) =>
+        this.#options.log.warn('no snapshot was written', { caught: String(caught) }),
+      )
+      .finally(() => (this.#snapshotting = undefined))
+  }
+
+  /** Saves the state as of now, so that recovery reads only what comes later. O(state). */
+  async snapshot(): Promise<void> {
+    this.#flush()
+    const record = this.#journal.lastSequence
+    const sequence = this.#sale.sequence
+    if (record === 0 || sequence === this.#snapshotSequence) return
+    const body = snapshotOf(this.#sale, this.#chain)
+    await this.#journal.durable()
+    this.#crash('ledger.before-snapshot')
+    await this.#journal.writeSnapshot(record, body)
+    this.#snapshotSequence = sequence
+    this.#crash('ledger.after-snapshot')
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.cancel()
+    this.#flush()
+    await this.#snapshotting
+    if (!this.#failure) {
+      await this.#journal.durable().catch(ignore)
+      await this.snapshot().catch((caught: unknown) =>
+        this.#options.log.warn('no snapshot was written', { caught: String(caught) }),
+      )
+    }
+    this.#feed.wake()
+    await this.#journal.close()
+  }
+}
+
+const ignore = (): void => {}
+
+const rethrow = (caught: unknown): never => {
+  throw Fault.from(caught, 'store_unavailable')
+}
