@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { chmod, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { secretBytes } from '@spate/runtime/chance'
 import { errorCode, Fault } from '@spate/runtime/fault'
@@ -52,21 +52,17 @@ export async function loadAdminToken(options: {
   if (kept !== undefined) return adminToken(kept)
   await mkdir(dataDir, { recursive: true })
   const made = secretBytes(24).toString('base64url')
+  const draft = `${path}.${secretBytes(6).toString('hex')}`
   try {
-    // `wx`: of two programs that start at once, one writes and the other reads.
-    const file = await open(path, 'wx', 0o600)
-    try {
-      await file.writeFile(`${made}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeFile(draft, `${made}\n`, { mode: 0o600, flush: true })
+    // A link appears whole or not at all: of programs that start at once, one makes the token.
+    await link(draft, path)
   } catch (caught) {
-    if (errorCode(caught) !== 'EEXIST') throw caught
-    const theirs = await readToken(path)
-    if (theirs === undefined)
-      throw new Fault('data_corrupt', 'the admin-token file is empty: delete it and start again')
+    const theirs = errorCode(caught) === 'EEXIST' ? await readToken(path) : undefined
+    if (theirs === undefined) throw caught
     return adminToken(theirs)
+  } finally {
+    await rm(draft, { force: true })
   }
   return adminToken(made, true)
 }
