@@ -1,0 +1,96 @@
+import type { Socket } from 'node:net'
+import type { Response } from '../exchange.ts'
+import { meaning } from './answer-batch.ts'
+import type { FastRequest } from './fast-request.ts'
+
+/** Pieces of a large whole body. */
+const pieceBytes = 65_536
+
+/** Where pieces go. */
+export interface PumpTarget {
+  readonly socket: Socket
+  send(bytes: Uint8Array): boolean
+  signal(): AbortSignal
+}
+
+/**
+ * Sends a body piece by piece, never faster than the client reads, and returns its length. The
+ * head has been written. A client that goes away stops the producer (`return()` of its iterator);
+ * a producer that fails cuts the connection, because the rest of the body cannot be made up.
+ */
+export async function pump(
+  target: PumpTarget,
+  request: FastRequest,
+  answer: Response,
+): Promise<number> {
+  const length = givenLength(answer.headers)
+  let sent = 0
+  try {
+    const whole = wholeBody(answer)
+    if (whole !== undefined) {
+      for (; sent < whole.length; sent += pieceBytes) {
+        await put(target, whole.subarray(sent, sent + pieceBytes))
+      }
+      return whole.length
+    }
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+      if (piece.length === 0) continue
+      sent += piece.length
+      if (length !== undefined && sent > length) throw new Error('longer than its Content-Length')
+      await put(target, length === undefined ? chunk(piece) : piece)
+    }
+    if (length === undefined) await put(target, lastChunk)
+    else if (sent < length) throw new Error('shorter than its Content-Length')
+  } catch {
+    request.close = true
+    target.socket.destroy()
+  }
+  return sent
+}
+
+/** The bytes of a body that is whole; undefined where it is a stream. */
+export function wholeBody(answer: Response): Uint8Array | undefined {
+  const { body } = answer
+  if (body === undefined) return undefined
+  if (typeof body === 'string') return Buffer.from(body)
+  return body instanceof Uint8Array ? body : undefined
+}
+
+/** The `Content-Length` a handler gave; undefined where it gave none that is a whole number. */
+export function givenLength(headers: readonly string[]): number | undefined {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (meaning(headers[at] as string) !== 'length') continue
+    const value = headers[at + 1] as string
+    return /^\d{1,15}$/.test(value) ? Number(value) : undefined
+  }
+  return undefined
+}
+
+const lastChunk = Buffer.from('0\r\n\r\n')
+
+function chunk(piece: Uint8Array): Buffer {
+  const size = Buffer.from(`${piece.length.toString(16)}\r\n`, 'latin1')
+  return Buffer.concat([size, piece, crlf])
+}
+
+const crlf = Buffer.from('\r\n')
+
+/** Sends a piece and waits until the client has taken enough for the next one. */
+async function put(target: PumpTarget, piece: Uint8Array): Promise<void> {
+  const { socket } = target
+  if (socket.destroyed) throw new Error('the client went away')
+  if (target.send(piece)) return
+  await new Promise<void>((resolve, reject) => {
+    const go = (): void => {
+      socket.off('drain', go)
+      socket.off('close', stop)
+      resolve()
+    }
+    const stop = (): void => {
+      socket.off('drain', go)
+      reject(new Error('the client went away'))
+    }
+    socket.on('drain', go)
+    socket.once('close', stop)
+  })
+}

@@ -1,0 +1,121 @@
+/**
+ * The way of every request the fast path leaves: `node:http` (llhttp) parses it, then it gets
+ * the same checks, the same handler and the same answers. A socket that came here stays here.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { errorCode, Fault, type FaultCode } from '@spate/runtime/fault'
+import type { FastPathOptions } from '../fast-path/fast-path.ts'
+import type { RefusalReason } from '../listener-counters.ts'
+import { faultResponse, refusalBytes } from '../refusal.ts'
+import { NodeExchange } from './node-exchange.ts'
+
+/** What the node path needs; the same as the fast path. */
+export type NodePathOptions = Omit<FastPathOptions, 'handOver'>
+
+const requestTimeoutMs = 300_000
+
+/** One `node:http` server that does not listen: sockets are given to it. */
+export class NodePath {
+  readonly options: NodePathOptions
+  readonly #server: Server
+  #draining = false
+
+  constructor(options: NodePathOptions) {
+    this.options = options
+    const { limits } = options
+    this.#server = createServer({
+      maxHeaderSize: limits.headBytesMax,
+      headersTimeout: limits.slowHeadMs,
+      requestTimeout: Math.max(requestTimeoutMs, limits.slowHeadMs),
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: Math.max(50, Math.min(5_000, limits.slowHeadMs / 4)),
+      // We check Host ourselves, so that the refusal is ours.
+      requireHostHeader: false,
+    })
+    const server = this.#server
+    // One more than allowed: llhttp drops what is over, we must see that there was more.
+    server.maxHeadersCount = limits.headersMax + 1
+    server.maxRequestsPerSocket = 0
+    server.on('request', (message, response) => this.#serve(message, response, false))
+    server.on('checkContinue', (message, response) => this.#serve(message, response, true))
+    server.on('checkExpectation', (message, response) => this.#serve(message, response, false))
+    server.on('connect', (message, socket) => this.#connect(message, socket))
+    server.on('clientError', (caught, socket) => this.#clientError(caught, socket))
+    // The server never listens itself; this starts its watch over slow heads.
+    server.emit('listening')
+  }
+
+  /** Takes a socket for good. `unread` are bytes that were read from it and belong in front. */
+  take(socket: Socket, unread: Buffer): void {
+    socket.pause()
+    if (unread.length > 0) socket.unshift(unread)
+    this.#server.emit('connection', socket)
+    socket.resume()
+  }
+
+  /** From now on every answer closes its connection; idle ones are closed at once. */
+  drain(): void {
+    this.#draining = true
+    this.#server.closeIdleConnections()
+  }
+
+  /** Lets go of the server's timer. The sockets are the listener's to close. */
+  close(): void {
+    this.#server.closeAllConnections()
+    this.#server.close(() => {})
+  }
+
+  #serve(message: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const exchange = new NodeExchange(this, message, response, expectsContinue)
+    exchange.close = this.#draining
+    void exchange.run()
+  }
+
+  #connect(message: IncomingMessage, socket: Duplex): void {
+    this.refuseSocket(socket, 'not_implemented', 'not_implemented')
+    message.resume()
+  }
+
+  #clientError(caught: Error, socket: Duplex): void {
+    const code = errorCode(caught)
+    if (code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    if (code === 'HPE_HEADER_OVERFLOW') {
+      this.refuseSocket(socket, 'headers_too_large', 'head_too_large')
+    } else if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') {
+      this.refuseSocket(socket, 'payload_too_large', 'body_too_large')
+    } else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      this.refuseSocket(socket, 'request_timeout', 'slow_head')
+    } else this.refuseSocket(socket, 'invalid_request', 'bad_request')
+  }
+
+  /** Ends a connection with a refusal; without one where an answer is already under way. */
+  refuseSocket(socket: Duplex, code: FaultCode, reason: RefusalReason): void {
+    const fault = new Fault(code)
+    this.count(reason)
+    const current = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage
+    if (socket.writable && current?.headersSent !== true) {
+      this.options.counters.byStatus[fault.status]!++
+      socket.write(refusalBytes(fault))
+    }
+    ;(socket as Socket).destroySoon()
+  }
+
+  /** Counts a refusal. */
+  count(reason: RefusalReason): void {
+    this.options.counters.refused[reason]++
+  }
+
+  /** The answer to what a handler threw; what is no fault is logged. */
+  failed(
+    caught: unknown,
+    request: Parameters<typeof faultResponse>[1],
+  ): ReturnType<typeof faultResponse> {
+    if (!(caught instanceof Fault)) this.options.log.error('a handler failed', {}, caught)
+    return faultResponse(caught, request)
+  }
+}
