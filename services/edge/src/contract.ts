@@ -1,0 +1,69 @@
+import * as Type from 'typebox'
+
+type Texts = Type.TOptional<Type.TArray<Type.TString>>
+
+const texts = (longest: number, most: number): Texts =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: longest }), { maxItems: most }))
+
+/** Body of `POST /purge`. At least one member but `soft` must be there. */
+export const purgeBody: Type.TObject<{
+  urls: Texts
+  tags: Texts
+  prefixes: Texts
+  hosts: Texts
+  all: Type.TOptional<Type.TBoolean>
+  soft: Type.TOptional<Type.TBoolean>
+}> = Type.Object(
+  {
+    urls: texts(8192, 1000),
+    tags: texts(256, 1000),
+    prefixes: texts(8192, 100),
+    hosts: texts(255, 100),
+    all: Type.Optional(Type.Boolean()),
+    soft: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+)
+
+/** Answer of `POST /purge`. */
+export interface PurgeAnswer {
+  /** Stored responses removed, or marked stale. */
+  readonly purged: number
+  /** True where peers were told and all of them agreed; absent without peers. */
+  readonly peers?: number
+}
+
+/** Answer of `GET /stats`. */
+export interface StatsAnswer {
+  readonly requests: number
+  readonly hits: number
+  readonly staleHits: number
+  readonly misses: number
+  readonly passes: number
+  readonly collapsed: number
+  readonly refused: number
+  readonly errors: number
+  /** 0 to 1. */
+  readonly hitRatio: number
+  readonly bytesFromCache: number
+  readonly bytesFromOrigin: number
+  readonly origin: {
+    readonly requests: number
+    readonly failures: number
+    readonly latencyMsMean: number
+  }
+  readonly memory: {
+    readonly objects: number
+    readonly bytes: number
+    readonly bytesMax: number
+    readonly evicted: number
+    readonly refused: number
+  }
+  readonly transfers: number
+  readonly purged: number
+}
+
+/** Query of `GET /explain`. */
+export const explainQuery: Type.TObject<{ url: Type.TString }> = Type.Object({
+  url: Type.String({ minLength: 1, maxLength: 8192 }),
+})

@@ -1,0 +1,172 @@
+/**
+ * The cache as a handler. A fresh hit is answered in the same turn; everything else goes forward:
+ *
+ *   found, fresh                      -> the stored bytes
+ *   found, stale-while-revalidate     -> the stored bytes, and one validation in the background
+ *   found, stale                      -> validate with the origin; stale-if-error stands in for a failure
+ *   not found                         -> join a transfer of the same key, or begin one
+ *   not cacheable                     -> pass on, alone
+ */
+import type { Handler, Request } from '@spate/http/exchange'
+import { Fault } from '@spate/runtime/fault'
+import { refusal, storedAnswer, type Answer } from './answers.ts'
+import { cacheKey, canonicalHost, isPlainHost, type KeyRules } from './domain/cache-key.ts'
+import type { ForwardReason } from './domain/cache-status.ts'
+import { viaLoops } from './domain/forwarding.ts'
+import { usability } from './domain/freshness.ts'
+import { bodyless, directivesOf, flags, flagsOf } from './request-view.ts'
+import type { Forwarder, Job } from './forwarder.ts'
+import type { MemoryStore } from './memory-store.ts'
+import type { Statistics } from './statistics.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** Passes through this node a request may make before it counts as a loop. */
+export const loopsMax = 5
+
+/** What the cache is made of. */
+export interface EdgeCacheParts {
+  readonly store: MemoryStore
+  readonly forwarder: Forwarder
+  readonly statistics: Statistics
+  readonly keyRules: () => KeyRules
+  /** Obey Cache-Control and Pragma of clients. */
+  readonly honourClient: () => boolean
+  readonly now: () => number
+}
+
+/** Answers requests from the store, or sends them forward. */
+export class EdgeCache {
+  readonly #parts: EdgeCacheParts
+
+  constructor(parts: EdgeCacheParts) {
+    this.#parts = parts
+  }
+
+  readonly handle: Handler = (request) => {
+    const { method } = request
+    if (!isPlainHost(request.host)) return this.#refuseHost(request)
+    if ((method === 'GET' || method === 'HEAD') && bodyless(request)) return this.#look(request)
+    return this.#pass(request, method === 'GET' || method === 'HEAD' ? 'bypass' : 'method')
+  }
+
+  /** The cache key of `request`. */
+  keyOf(request: Request): string {
+    return cacheKey(request, this.#parts.keyRules())
+  }
+
+  #look(request: Request): Answer | Promise<Answer> {
+    const { store, statistics, now } = this.#parts
+    const bits = flagsOf(request.headers.raw)
+    if ((bits & flags.precondition) !== 0) return this.#pass(request, 'bypass')
+    const key = this.keyOf(request)
+    const nowMs = now()
+    const stored = store.find(key, request.headers)
+    if (stored && (bits & flags.control) === 0 && stored.timing.freshUntilMs > nowMs) {
+      statistics.hit(stored.body.length)
+      return storedAnswer(stored, request, { bits, nowMs, told: freshHit })
+    }
+    return stored
+      ? this.#judge(stored, request, { key, bits, nowMs })
+      : this.#miss(request, { key, bits, nowMs })
+  }
+
+  /** A stored response that is stale, or whose client has wishes. */
+  #judge(stored: StoredResponse, request: Request, look: Look): Answer | Promise<Answer> {
+    const { statistics, forwarder, honourClient } = this.#parts
+    const { bits, nowMs, key } = look
+    const directives = directivesOf(request, bits, honourClient())
+    const use = usability(stored.timing, directives, nowMs)
+    switch (use.kind) {
+      case 'fresh':
+        statistics.hit(stored.body.length)
+        return storedAnswer(stored, request, { bits, nowMs, told: freshHit })
+      case 'stale-allowed':
+        statistics.hit(stored.body.length)
+        return storedAnswer(stored, request, { bits, nowMs, told: staleHit('max-stale') })
+      case 'stale-while-revalidate': {
+        const job = this.#job(request, look, { reason: 'stale', stale: stored })
+        if (directives.onlyIfCached || !stored.validating) forwarder.revalidate(job)
+        statistics.staleHit(stored.body.length)
+        return storedAnswer(stored, request, {
+          bits,
+          nowMs,
+          told: staleHit('stale-while-revalidate'),
+        })
+      }
+      case 'validate': {
+        if (directives.onlyIfCached) return this.#onlyIfCached(request, key)
+        const reason: ForwardReason = use.why
+        return forwarder.forward(this.#job(request, look, { reason, stale: stored }))
+      }
+    }
+  }
+
+  #miss(request: Request, look: Look): Answer | Promise<Answer> {
+    const { store, forwarder, honourClient } = this.#parts
+    const directives = directivesOf(request, look.bits, honourClient())
+    const partial = this.#partialHit(request, look)
+    if (partial) return partial
+    if (directives.onlyIfCached) return this.#onlyIfCached(request, look.key)
+    const reason = store.variants(look.key).length > 0 ? 'vary-miss' : 'uri-miss'
+    return forwarder.forward(this.#job(request, look, { reason, stale: undefined }))
+  }
+
+  #partialHit(_request: Request, _look: Look): Answer | undefined {
+    return undefined
+  }
+
+  #pass(request: Request, reason: ForwardReason): Promise<Answer> {
+    const key = this.keyOf(request)
+    const look = { key, bits: flagsOf(request.headers.raw), nowMs: this.#parts.now() }
+    return this.#parts.forwarder.pass(this.#job(request, look, { reason, stale: undefined }))
+  }
+
+  #job(
+    request: Request,
+    look: Look,
+    why: { readonly reason: ForwardReason; readonly stale: StoredResponse | undefined },
+  ): Job {
+    return {
+      request,
+      key: look.key,
+      bits: look.bits,
+      host: canonicalHost(request.host, request.secure),
+      directives: directivesOf(request, look.bits, this.#parts.honourClient()),
+      again: () => this.#look(request),
+      ...why,
+    }
+  }
+
+  #onlyIfCached(request: Request, key: string): Answer {
+    // RFC 9111 section 5.2.1.7: 504 where nothing stored can be used.
+    const fault = new Fault(
+      'upstream_timeout',
+      'nothing usable is stored, and only that was wanted',
+    )
+    return refusal(fault, request, { hit: false, key, detail: 'only-if-cached' })
+  }
+
+  #refuseHost(request: Request): Answer {
+    this.#parts.statistics.refused++
+    const fault = new Fault(
+      'invalid_request',
+      'the Host field is missing or not a plain host and port',
+    )
+    return refusal(fault, request, { hit: false, detail: 'host' })
+  }
+}
+
+/** What was found out about a request before it is judged. */
+interface Look {
+  readonly key: string
+  readonly bits: number
+  readonly nowMs: number
+}
+
+const freshHit = Object.freeze({ hit: true })
+const staleHit = (detail: string): { hit: true; detail: string } => ({ hit: true, detail })
+
+/** True where `via` shows that the request runs in circles through this node. */
+export function runsInCircles(via: string | undefined): boolean {
+  return via !== undefined && viaLoops(via) > loopsMax
+}

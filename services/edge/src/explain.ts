@@ -1,0 +1,72 @@
+import { Fault, shown } from '@spate/runtime/fault'
+import { currentAgeMs } from './domain/freshness.ts'
+import { effectiveDirectives } from './domain/targeted-control.ts'
+import type { Edge } from './edge.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** How one URL is cached: what `GET /explain` and `spate explain` show. */
+export interface Explanation {
+  readonly url: string
+  readonly key: string
+  /** Origin that would be asked. */
+  readonly origin: string
+  /** True where answers for this key are known to be for one client only. */
+  readonly passes: boolean
+  readonly variants: readonly ExplainedVariant[]
+}
+
+/** One stored response and its freshness arithmetic. */
+export interface ExplainedVariant {
+  readonly status: number
+  readonly bytes: number
+  readonly selectedBy: Readonly<Record<string, string | null>>
+  readonly ruledBy: string
+  readonly tags: readonly string[]
+  /** Seconds, as RFC 9111 section 4.2 names them. */
+  readonly freshnessLifetime: number
+  readonly correctedInitialAge: number
+  readonly residentTime: number
+  readonly currentAge: number
+  readonly fresh: boolean
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+}
+
+/** Explains `url`. Throws `Fault('invalid_field')` where it is not an absolute http URL. */
+export function explain(edge: Edge, url: string): Explanation {
+  if (!URL.canParse(url) || !/^https?:/.test(url)) {
+    throw new Fault('invalid_field', 'url must be absolute', {
+      fields: [{ field: 'url', value: shown(url), expected: 'an absolute http or https URL' }],
+    })
+  }
+  const key = edge.keyOfUrl(url)
+  const nowMs = edge.now()
+  return {
+    url,
+    key,
+    origin: edge.originName,
+    passes: edge.transfers.passes(key),
+    variants: edge.store.variants(key).map((stored) => explained(stored, nowMs)),
+  }
+}
+
+function explained(stored: StoredResponse, nowMs: number): ExplainedVariant {
+  const { timing, selector } = stored
+  const lifetimeMs = timing.freshUntilMs - timing.responseTimeMs + timing.initialAgeMs
+  return {
+    status: stored.status,
+    bytes: stored.bytes,
+    selectedBy: Object.fromEntries(
+      selector.names.map((name, at) => [name, selector.values[at] ?? null]),
+    ),
+    ruledBy: effectiveDirectives(stored.headers).targeted ?? 'cache-control',
+    tags: stored.tags,
+    freshnessLifetime: lifetimeMs / 1000,
+    correctedInitialAge: timing.initialAgeMs / 1000,
+    residentTime: Math.max(0, nowMs - timing.responseTimeMs) / 1000,
+    currentAge: currentAgeMs(timing, nowMs) / 1000,
+    fresh: timing.freshUntilMs > nowMs,
+    staleWhileRevalidate: timing.staleWhileRevalidateMs / 1000,
+    staleIfError: timing.staleIfErrorMs / 1000,
+  }
+}

@@ -1,0 +1,101 @@
+import type { AdminToken } from '@spate/http/admin-token'
+import { healthRoutes } from '@spate/http/health'
+import { listen, type Listener } from '@spate/http/listener'
+import { limitsOf } from '@spate/http/listener-limits'
+import { metricsRoute } from '@spate/http/metrics-route'
+import { createRouter } from '@spate/http/router'
+import type { Handler } from '@spate/http/exchange'
+import type { Chance } from '@spate/runtime/chance'
+import type { Clock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
+import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
+import type { Log } from '@spate/runtime/log'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import { Edge } from './edge.ts'
+import { httpOrigin } from './origin.ts'
+import { policyOf } from './policy.ts'
+import { adminRoutes } from './routes.ts'
+import type { EdgeSettings } from './settings.ts'
+
+/** What an edge node is started with. */
+export interface StartEdgeOptions {
+  readonly settings: EdgeSettings
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly log: Log
+  readonly telemetry: Telemetry
+  /** Folder of this program's files. */
+  readonly dataDir: string
+  readonly adminToken: AdminToken
+}
+
+/** An edge node that runs. */
+export interface RunningEdge extends Running {
+  readonly edge: Edge
+}
+
+/** Starts an edge node: `urls.traffic` and `urls.admin`. Throws `Fault('settings_invalid')` without an origin. */
+export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge> {
+  const { settings, clock, chance, log, telemetry, adminToken } = options
+  if (settings.origin === undefined)
+    throw new Fault(
+      'settings_invalid',
+      'origin: say where pages come from, --origin http://host:port',
+    )
+  const edge = new Edge({
+    origin: httpOrigin(settings.origin, {
+      connectionsMax: settings.originConnectionsMax,
+      connectMs: settings.originConnectMs,
+      headMs: settings.originHeadMs,
+      bodyMs: settings.originBodyMs,
+      headerBytesMax: 65_536,
+    }),
+    originName: new URL(settings.origin).host,
+    memoryBytesMax: settings.memoryBytesMax,
+    policy: policyOf(settings),
+    clock,
+    chance,
+    telemetry,
+  })
+  const lifecycle = new Lifecycle({ clock, log })
+  const common = [...healthRoutes({}, { clock }), metricsRoute(telemetry)]
+  const admin = createRouter([...common, ...adminRoutes(edge)], { log, adminToken })
+  const urls: Record<string, string> = {}
+  const open = (name: string, port: number, handler: Handler): void => {
+    let listener: Listener | undefined
+    lifecycle.add({
+      name,
+      start: async () => {
+        listener = await listen({
+          host: settings.host,
+          port,
+          handler,
+          clock,
+          log,
+          telemetry,
+          limits: limitsOf(settings),
+          trustedProxies: settings.trustedProxies,
+          forwardedHeader: settings.forwardedHeader,
+        })
+        urls[name] = listener.url
+        log.info('listening', { for: name, url: listener.url })
+      },
+      stop: (signal) => listener?.close(signal),
+    })
+  }
+  lifecycle.add({ name: 'cache', stop: () => edge.close() })
+  open('admin', settings.adminPort, admin)
+  open('traffic', settings.port, trafficHandler(edge, createRouter(common, { log })))
+  await lifecycle.start()
+  return { name: 'edge', urls, edge, stop: async () => void (await lifecycle.stop()) }
+}
+
+/** The node's own paths first, told apart by one letter; all else is traffic. */
+function trafficHandler(edge: Edge, own: Handler): Handler {
+  return (request) => {
+    const { path } = request
+    const third = path.charCodeAt(2)
+    if (third === 101 && (path === '/metrics' || path.startsWith('/health/'))) return own(request)
+    return edge.handle(request)
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The memory tier: stored responses by cache key, bounded by bytes with overhead included.
+ *
+ * Eviction is SIEVE (Zhang et al., NSDI 2024): one queue, one visited bit, one hand. A hit sets a
+ * bit and moves nothing, so the hit path writes one field. The hand walks from old to new: it
+ * clears bits and evicts the first response without one. Objects of a scan are never hit again and
+ * go first; LRU would keep them for a whole turn of the queue.
+ *
+ * Limits: `bytesMax` in all; one object at most an eighth of it; `variantsMax` responses a key.
+ * Index by tag and by host, so a purge touches only what it removes.
+ */
+import type { FieldSource } from './domain/fields.ts'
+import { selects } from './domain/vary.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** Most responses kept for one key; the oldest goes first. */
+export const variantsMax = 64
+
+/** Share of the tier one object may take: one of so many parts. */
+const largestShare = 8
+
+/** Figures of the tier. */
+export interface MemoryFigures {
+  readonly objects: number
+  readonly bytes: number
+  readonly bytesMax: number
+  readonly evicted: number
+  readonly refused: number
+}
+
+/** Stored responses in memory. */
+export class MemoryStore {
+  readonly bytesMax: number
+  readonly #byKey = new Map<string, StoredResponse[]>()
+  readonly #byTag = new Map<string, Set<StoredResponse>>()
+  readonly #byHost = new Map<string, Set<StoredResponse>>()
+  readonly #charged = new Map<StoredResponse, number>()
+  #newest: StoredResponse | undefined
+  #oldest: StoredResponse | undefined
+  #hand: StoredResponse | undefined
+  #bytes = 0
+  #evicted = 0
+  #refused = 0
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax
+  }
+
+  get figures(): MemoryFigures {
+    return {
+      objects: this.#charged.size,
+      bytes: this.#bytes,
+      bytesMax: this.bytesMax,
+      evicted: this.#evicted,
+      refused: this.#refused,
+    }
+  }
+
+  /** Largest object taken, bytes with overhead. */
+  get objectBytesMax(): number {
+    return Math.floor(this.bytesMax / largestShare)
+  }
+
+  /** All responses of `key`, newest last; empty where there are none. */
+  variants(key: string): readonly StoredResponse[] {
+    return this.#byKey.get(key) ?? []
+  }
+
+  /** The newest whole response of `key` that `request` selects; undefined where none. O(variants). */
+  find(key: string, request: FieldSource): StoredResponse | undefined {
+    const variants = this.#byKey.get(key)
+    if (!variants) return undefined
+    for (let at = variants.length - 1; at >= 0; at--) {
+      const stored = variants[at] as StoredResponse
+      if (stored.partial || !selects(stored.selector, request)) continue
+      stored.visited = true
+      return stored
+    }
+    return undefined
+  }
+
+  /** Stores `stored` in place of what has its selector; false where it is too large. */
+  put(stored: StoredResponse): boolean {
+    const bytes = stored.bytes
+    for (const other of this.variants(stored.key)) {
+      if (sameSelector(other, stored)) this.remove(other)
+    }
+    if (bytes > this.objectBytesMax) {
+      this.#refused++
+      return false
+    }
+    while (this.#bytes + bytes > this.bytesMax && this.#evict());
+    const variants = this.#byKey.get(stored.key)
+    if (!variants) this.#byKey.set(stored.key, [stored])
+    else {
+      if (variants.length >= variantsMax) this.remove(variants[0] as StoredResponse)
+      const list = this.#byKey.get(stored.key)
+      if (list) list.push(stored)
+      else this.#byKey.set(stored.key, [stored])
+    }
+    this.#link(stored)
+    this.#charged.set(stored, bytes)
+    this.#bytes += bytes
+    for (const tag of stored.tags) addTo(this.#byTag, tag, stored)
+    addTo(this.#byHost, stored.host, stored)
+    return true
+  }
+
+  /** Takes `stored` out; nothing where it is out already. O(variants + tags). */
+  remove(stored: StoredResponse): void {
+    const bytes = this.#charged.get(stored)
+    if (bytes === undefined) return
+    this.#charged.delete(stored)
+    this.#bytes -= bytes
+    const variants = this.#byKey.get(stored.key)
+    if (variants && variants.length > 1) variants.splice(variants.indexOf(stored), 1)
+    else this.#byKey.delete(stored.key)
+    this.#unlink(stored)
+    for (const tag of stored.tags) removeFrom(this.#byTag, tag, stored)
+    removeFrom(this.#byHost, stored.host, stored)
+  }
+
+  /** True while `stored` is in the tier. */
+  holds(stored: StoredResponse): boolean {
+    return this.#charged.has(stored)
+  }
+
+  /** Responses that carry `tag`. */
+  tagged(tag: string): ReadonlySet<StoredResponse> {
+    return this.#byTag.get(tag) ?? nothing
+  }
+
+  /** Responses of `host`. */
+  ofHost(host: string): ReadonlySet<StoredResponse> {
+    return this.#byHost.get(host) ?? nothing
+  }
+
+  /** Hosts that have responses. */
+  hosts(): IterableIterator<string> {
+    return this.#byHost.keys()
+  }
+
+  /** Every response, oldest first. */
+  all(): IterableIterator<StoredResponse> {
+    return this.#charged.keys()
+  }
+
+  #evict(): boolean {
+    let at = this.#hand ?? this.#oldest
+    while (at?.visited) {
+      at.visited = false
+      at = at.newer ?? this.#oldest
+    }
+    if (!at) return false
+    this.#hand = at.newer
+    this.#evicted++
+    this.remove(at)
+    return true
+  }
+
+  #link(stored: StoredResponse): void {
+    stored.older = this.#newest
+    stored.newer = undefined
+    if (this.#newest) this.#newest.newer = stored
+    else this.#oldest = stored
+    this.#newest = stored
+  }
+
+  #unlink(stored: StoredResponse): void {
+    if (this.#hand === stored) this.#hand = stored.newer
+    if (stored.newer) stored.newer.older = stored.older
+    else this.#newest = stored.older
+    if (stored.older) stored.older.newer = stored.newer
+    else this.#oldest = stored.newer
+    stored.newer = undefined
+    stored.older = undefined
+  }
+}
+
+const nothing: ReadonlySet<StoredResponse> = new Set()
+
+function sameSelector(one: StoredResponse, other: StoredResponse): boolean {
+  if ((one.partial === undefined) !== (other.partial === undefined)) return false
+  const left = one.selector
+  const right = other.selector
+  return (
+    left.names.length === right.names.length &&
+    left.names.every((name, at) => name === right.names[at] && left.values[at] === right.values[at])
+  )
+}
+
+function addTo(
+  index: Map<string, Set<StoredResponse>>,
+  name: string,
+  stored: StoredResponse,
+): void {
+  const set = index.get(name)
+  if (set) set.add(stored)
+  else index.set(name, new Set([stored]))
+}
+
+function removeFrom(
+  index: Map<string, Set<StoredResponse>>,
+  name: string,
+  stored: StoredResponse,
+): void {
+  const set = index.get(name)
+  set?.delete(stored)
+  if (set?.size === 0) index.delete(name)
+}

@@ -1,0 +1,65 @@
+import type { Clock } from '@spate/runtime/clock'
+import { metricNames } from '@spate/telemetry/names'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import type { Statistics } from './statistics.ts'
+
+/** Longest span the derived rates look back, ms. */
+export const rateWindowMs = 60_000
+
+interface Sample {
+  readonly atMs: number
+  readonly requests: number
+  readonly hits: number
+  readonly errors: number
+  readonly bytes: number
+}
+
+/** Where origin latencies go. */
+export interface EdgeMetrics {
+  latency(seconds: number, status: number): void
+}
+
+/** Publishes what `statistics` counts; costs nothing until somebody reads the metrics. */
+export function publishMetrics(
+  telemetry: Telemetry,
+  clock: Clock,
+  statistics: Statistics,
+  address: string,
+): EdgeMetrics {
+  const { metrics } = telemetry
+  const hits = metrics.counter(metricNames.cacheHits).series({ 'edge.cache.result': 'hit' })
+  const stale = metrics.counter(metricNames.cacheHits).series({ 'edge.cache.result': 'stale' })
+  const requests = metrics.counter(metricNames.cacheRequests).series({})
+  const hitRate = metrics.gauge(metricNames.edgeHitRate).series({})
+  const qps = metrics.gauge(metricNames.edgeQps).series({})
+  const errorRate = metrics.gauge(metricNames.edgeErrorRate).series({})
+  const samples: Sample[] = []
+  metrics.observe(() => {
+    hits.observe(statistics.hits - statistics.staleHits)
+    stale.observe(statistics.staleHits)
+    requests.observe(statistics.requests)
+    const now: Sample = {
+      atMs: clock.elapsed(),
+      requests: statistics.requests,
+      hits: statistics.hits,
+      errors: statistics.errors,
+      bytes: statistics.bytesFromCache,
+    }
+    samples.push(now)
+    while (samples.length > 2 && now.atMs - (samples[0] as Sample).atMs > rateWindowMs)
+      samples.shift()
+    const first = samples[0] as Sample
+    const seconds = (now.atMs - first.atMs) / 1000
+    const asked = now.requests - first.requests
+    hitRate.set(asked > 0 ? (now.hits - first.hits) / asked : statistics.hitRatio)
+    qps.set(seconds > 0 ? asked / seconds : 0)
+    errorRate.set(asked > 0 ? (now.errors - first.errors) / asked : 0)
+  })
+  const latency = metrics.histogram(metricNames.edgeOriginLatency)
+  return {
+    latency: (seconds, status) =>
+      latency
+        .series({ 'server.address': address, 'http.response.status_code': status })
+        .record(seconds),
+  }
+}

@@ -1,0 +1,96 @@
+import { SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api'
+import type { Request } from '@spate/http/exchange'
+import type { Clock } from '@spate/runtime/clock'
+import type { Fault } from '@spate/runtime/fault'
+import { spanNames } from '@spate/telemetry/names'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import type { FieldList } from './domain/fields.ts'
+import type { OriginRequest, OriginSink } from './origin.ts'
+import type { Statistics } from './statistics.ts'
+
+/** A request with trace context on it, and a sink that ends its span. */
+export interface TracedRequest {
+  readonly request: OriginRequest
+  sink(inner: OriginSink): OriginSink
+}
+
+/** Makes the `origin.fetch` span of each request to an origin and measures its latency. */
+export class OriginSpans {
+  readonly #telemetry: Telemetry
+  readonly #clock: Clock
+  readonly #statistics: Statistics
+  readonly #address: string
+  readonly #latency: (seconds: number, status: number) => void
+
+  /** `address`: host and port of the origin, for the span. */
+  constructor(
+    telemetry: Telemetry,
+    clock: Clock,
+    statistics: Statistics,
+    observe: { readonly address: string; latency(seconds: number, status: number): void },
+  ) {
+    this.#telemetry = telemetry
+    this.#clock = clock
+    this.#statistics = statistics
+    this.#address = observe.address
+    this.#latency = (seconds, status) => observe.latency(seconds, status)
+  }
+
+  begin(request: OriginRequest, cause: Request): TracedRequest {
+    const span = this.#telemetry.tracer.startSpan(
+      spanNames.originFetch,
+      {
+        kind: SpanKind.CLIENT,
+        attributes: {
+          'http.request.method': request.method,
+          'server.address': this.#address,
+          'url.path': request.target.split('?', 1)[0] ?? '',
+        },
+      },
+      cause.context,
+    )
+    const headers: string[] = [...request.headers]
+    this.#telemetry.propagator.inject(trace.setSpan(cause.context, span), headers, listSetter)
+    return {
+      request: { ...request, headers },
+      sink: (inner) => this.#watch(inner, span),
+    }
+  }
+
+  #watch(inner: OriginSink, span: Span): OriginSink {
+    const startMs = this.#clock.elapsed()
+    const statistics = this.#statistics
+    return {
+      interim: (status, headers) => inner.interim(status, headers),
+      head: (status, headers) => {
+        const waitedMs = this.#clock.elapsed() - startMs
+        statistics.originLatencyMs += waitedMs
+        this.#latency(waitedMs / 1000, status)
+        span.setAttribute('http.response.status_code', status)
+        if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+        inner.head(status, headers)
+      },
+      data: (chunk) => {
+        statistics.bytesFromOrigin += chunk.length
+        inner.data(chunk)
+      },
+      end: () => {
+        span.end()
+        inner.end()
+      },
+      fail: (fault: Fault) => {
+        statistics.originFailures++
+        span.setAttribute('error.type', fault.code)
+        span.setStatus({ code: SpanStatusCode.ERROR, message: fault.message })
+        span.end()
+        inner.fail(fault)
+      },
+    }
+  }
+}
+
+const listSetter = {
+  set(carrier: FieldList, name: string, value: string): void {
+    ;(carrier as string[]).push(name, value)
+  },
+}

@@ -1,0 +1,244 @@
+/**
+ * A transfer: one request to the origin and what becomes of its answer.
+ *
+ *   asked -> answered (200, 404 ...: passed on, and stored where RFC 9111 section 3 allows)
+ *         -> refreshed (304: the stored response is good again)
+ *         -> failed (no answer, or a 5xx that a stale response may stand in for)
+ *
+ * Everybody who asked awaits `outcome`, which settles at the response head; the body follows
+ * through the fill. Nothing is stored before its last byte has come as its framing promised.
+ */
+import { Fault } from '@spate/runtime/fault'
+import type { RequestDirectives } from './domain/cache-control.ts'
+import { fieldValue, withField, withoutFields, type FieldList } from './domain/fields.ts'
+import {
+  freshnessLifetime,
+  timingOf,
+  usability,
+  type ReceivedResponse,
+  type Timing,
+} from './domain/freshness.ts'
+import { endToEndFields, viaValue } from './domain/forwarding.ts'
+import { formatHttpDate, parseHttpDate } from './domain/http-date.ts'
+import { parseContentRange, type ContentRange } from './domain/ranges.ts'
+import { storing, type Storing, type StoringRules } from './domain/storing.ts'
+import { effectiveDirectives } from './domain/targeted-control.ts'
+import { identifies, updatedFields } from './domain/validation.ts'
+import { selectorOf, type Selector } from './domain/vary.ts'
+import type { FieldSource } from './domain/fields.ts'
+import { Fill } from './fill.ts'
+import type { StoredResponse } from './stored-response.ts'
+
+/** What the origin said, as far as those who wait are concerned. */
+export type Outcome =
+  | {
+      readonly kind: 'answered'
+      readonly status: number
+      /** End-to-end fields with `via`. */
+      readonly headers: FieldList
+      /** True where it is being stored. */
+      readonly stored: boolean
+      /** True where others than the one who asked may have it too. */
+      readonly reusable: boolean
+      readonly selector: Selector | undefined
+      readonly timing: Timing
+      /** Why it is not stored. */
+      readonly why: string | undefined
+    }
+  | { readonly kind: 'refreshed'; readonly stored: StoredResponse }
+  | { readonly kind: 'unidentified' }
+  | { readonly kind: 'failed'; readonly fault: Fault; readonly status: number | undefined }
+
+/** What was asked, for judging the answer. */
+export interface Asked {
+  readonly method: string
+  readonly key: string
+  readonly host: string
+  readonly url: string
+  readonly fields: FieldSource
+  readonly directives: RequestDirectives
+  readonly authorization: boolean
+  /** The stored response that is being validated. */
+  readonly validating: StoredResponse | undefined
+  /** True where a 5xx counts as a failure because something stale may stand in. */
+  readonly staleStandsIn: boolean
+}
+
+/** What the cache does with a transfer's results. */
+export interface TransferHost {
+  readonly rules: StoringRules
+  /** Largest body kept, bytes. */
+  readonly keepBytesMax: number
+  /** True while the memory for bodies on their way in is not used up. */
+  mayHold(bytes: number): boolean
+  now(): number
+  refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void
+  complete(transfer: Transfer, kept: Kept): void
+}
+
+/** A whole response that may be stored. */
+export interface Kept {
+  readonly status: number
+  readonly headers: FieldList
+  readonly selector: Selector
+  readonly timing: Timing
+  readonly body: Uint8Array
+  readonly partial: ContentRange | undefined
+}
+
+/** One request to the origin, shared by all who wait for its answer. */
+export class Transfer {
+  readonly asked: Asked
+  readonly fill: Fill = new Fill()
+  /** Settles at the response head; never rejects. */
+  readonly outcome: Promise<Outcome>
+  /** Known once the head is here. */
+  settled: Outcome | undefined
+  /** Set by a purge or an invalidation: it may be served to those who wait, never stored. */
+  doomed = false
+  /** Order of purges at the time it began. */
+  readonly epoch: number
+  readonly interimListeners: Set<(status: number, headers: FieldList) => void> = new Set()
+  readonly #host: TransferHost
+  readonly #resolve: (outcome: Outcome) => void
+  readonly requestTimeMs: number
+
+  constructor(asked: Asked, host: TransferHost, epoch: number) {
+    this.asked = asked
+    this.epoch = epoch
+    this.#host = host
+    this.requestTimeMs = host.now()
+    const { promise, resolve } = Promise.withResolvers<Outcome>()
+    this.outcome = promise
+    this.#resolve = resolve
+  }
+
+  interim(status: number, headers: FieldList): void {
+    const kept = endToEndFields(headers)
+    for (const listener of this.interimListeners) listener(status, kept)
+  }
+
+  head(status: number, received: FieldList): void {
+    const response = this.#received(status, received)
+    const { validating } = this.asked
+    if (status === 304 && validating) this.#notModified(validating, response)
+    else if (status >= 500 && this.asked.staleStandsIn) {
+      this.fill.abort()
+      this.#settle({
+        kind: 'failed',
+        fault: new Fault('bad_gateway', `the origin answered ${status}`),
+        status,
+      })
+    } else this.#answered(response)
+  }
+
+  data(chunk: Uint8Array): void {
+    const { fill } = this
+    const tooLarge = fill.totalBytes + chunk.length > this.#host.keepBytesMax
+    if (fill.kept && (tooLarge || !this.#host.mayHold(chunk.length))) fill.passThrough()
+    fill.push(chunk)
+  }
+
+  end(): void {
+    this.fill.end()
+  }
+
+  fail(fault: Fault): void {
+    this.fill.fail(fault)
+    this.#settle({ kind: 'failed', fault, status: undefined })
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.settled) return
+    this.settled = outcome
+    this.#resolve(outcome)
+  }
+
+  #received(status: number, received: FieldList): ReceivedResponse {
+    const responseTimeMs = this.#host.now()
+    let headers: FieldList = endToEndFields(received)
+    headers = withField(headers, 'via', viaValue(fieldValue(headers, 'via'), '1.1'))
+    // RFC 9110 section 6.6.1: a recipient that caches adds the Date that is missing.
+    if (parseHttpDate(fieldValue(headers, 'date'), responseTimeMs) === undefined)
+      headers = withField(headers, 'date', formatHttpDate(responseTimeMs))
+    return { status, headers, requestTimeMs: this.requestTimeMs, responseTimeMs }
+  }
+
+  #notModified(stored: StoredResponse, response: ReceivedResponse): void {
+    if (!identifies(response.headers, stored.headers)) {
+      this.#settle({ kind: 'unidentified' })
+      return
+    }
+    const headers = updatedFields(stored.headers, response.headers)
+    const merged = { ...response, status: stored.status, headers: withAgeOf(headers, response) }
+    const effective = effectiveDirectives(headers)
+    const lifetime = freshnessLifetime(merged, effective, this.#host.rules.heuristics)
+    this.#host.refreshed(
+      stored,
+      withoutFields(headers, new Set(['age'])),
+      timingOf(merged, effective, lifetime),
+    )
+    this.#settle({ kind: 'refreshed', stored })
+  }
+
+  #answered(response: ReceivedResponse): void {
+    const { asked } = this
+    const verdict = storing(
+      { ...asked, authorization: asked.authorization },
+      response,
+      this.#host.rules,
+    )
+    const effective =
+      verdict.kind === 'store' ? verdict.effective : effectiveDirectives(response.headers)
+    const lifetime =
+      verdict.kind === 'store' ? verdict.lifetime : ({ ms: 0, source: 'none' } as const)
+    const timing = timingOf(response, effective, lifetime)
+    const selector = selectorOf(response.headers, asked.fields)
+    const stored = verdict.kind === 'store' && selector !== undefined && this.#fits(response)
+    const usable = usability(timing, asked.directives, response.responseTimeMs).kind
+    if (stored && selector) this.#keep(response, verdict, { selector, timing })
+    this.#settle({
+      kind: 'answered',
+      status: response.status,
+      headers: response.headers,
+      stored,
+      reusable: stored && usable !== 'validate' && response.status !== 206,
+      selector,
+      timing,
+      why: verdict.kind === 'refuse' ? verdict.why : stored ? undefined : 'too-large',
+    })
+  }
+
+  #fits(response: ReceivedResponse): boolean {
+    const length = Number(fieldValue(response.headers, 'content-length') ?? 0)
+    return !(length > this.#host.keepBytesMax)
+  }
+
+  #keep(
+    response: ReceivedResponse,
+    verdict: Storing & { kind: 'store' },
+    with_: { readonly selector: Selector; readonly timing: Timing },
+  ): void {
+    const { status } = response
+    const announced = fieldValue(response.headers, 'content-length')
+    const headers = withoutFields(response.headers, new Set([...verdict.omit, 'age']))
+    const partial =
+      status === 206 ? parseContentRange(fieldValue(headers, 'content-range')) : undefined
+    this.fill.keep()
+    this.fill.onKept = (body) => {
+      if (announced !== undefined && Number(announced) !== body.length && !bodiless(status)) return
+      if (partial && partial.last - partial.first + 1 !== body.length) return
+      this.#host.complete(this, { status, headers, ...with_, body, partial })
+    }
+  }
+}
+
+function bodiless(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/** The Age of the validating response counts, not that of the stored one. */
+function withAgeOf(headers: FieldList, response: ReceivedResponse): FieldList {
+  const age = fieldValue(response.headers, 'age')
+  return age === undefined ? headers : withField(headers, 'age', age)
+}
