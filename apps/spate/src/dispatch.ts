@@ -6,6 +6,7 @@ import type { Host } from '@spate/runtime/host'
 import { createLog, jsonSink, textSink, type Log, type Severity } from '@spate/runtime/log'
 import { loadSettings, type LoadedSettings } from '@spate/runtime/settings-load'
 import { choice, envOf, text, toggle, type TableOf } from '@spate/runtime/settings'
+import { activeIds } from '@spate/telemetry/telemetry'
 import { commandHelp, overview, suggestion, version } from './help.ts'
 import { readSettingsFile } from './settings-file.ts'
 
@@ -93,6 +94,7 @@ async function run(
 ): Promise<number> {
   const table = { ...commandSettings, ...found.settings }
   const foreignEnv = foreignVariables(commands)
+  const foreignNames = commands.flatMap(({ settings }) => Object.keys(settings))
   const sections = commands.flatMap(({ section }) => (section === undefined ? [] : [section]))
   const given = (file: string | undefined): LoadedSettings<typeof table> =>
     loadSettings(table, {
@@ -100,6 +102,7 @@ async function run(
       flags: rest,
       env: host.env,
       sections,
+      foreignNames,
       foreignEnv,
       ...(file === undefined ? {} : { file }),
     })
@@ -157,6 +160,7 @@ function terminalLog({ host, clock, level, format, json }: TerminalLogOptions): 
     name: 'spate',
     clock,
     level,
+    trace: activeIds,
     sink: machine ? jsonSink(write) : textSink(write, host.colours),
   })
 }

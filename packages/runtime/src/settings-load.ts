@@ -21,6 +21,8 @@ export interface SettingSources {
   readonly file?: string
   /** Sections of the file that belong to other programs and are passed over here. */
   readonly sections?: readonly string[]
+  /** Names at the top of the file that belong to other tables and are passed over here. */
+  readonly foreignNames?: readonly string[]
   /** Names in `SPATE_*` that belong to other tables and are passed over here. */
   readonly foreignEnv?: readonly string[]
 }
@@ -151,10 +153,12 @@ function readFile(
     return found
   }
   const sections = new Set([sources.program, ...(sources.sections ?? [])])
+  const foreign = new Set(sources.foreignNames)
   const take = (from: Record<string, unknown>, prefix: string, shared: boolean): void => {
     for (const [name, value] of Object.entries(from)) {
       if (shared && sections.has(name)) continue
-      if (name in table) found.set(name, value)
+      if (Object.hasOwn(table, name)) found.set(name, value)
+      else if (shared && foreign.has(name)) continue
       else
         problems.push({
           field: `${prefix}${name}`,

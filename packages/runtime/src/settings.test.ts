@@ -113,8 +113,9 @@ test('all problems are told at once', () => {
 
 test('sections of other programs and variables of other tables are passed over', () => {
   const { values } = load({
-    file: 'seckill: { whatever: 1 }\nport: 5',
+    file: 'seckill: { whatever: 1 }\nport: 5\nstock: 3',
     sections: ['seckill'],
+    foreignNames: ['stock'],
     env: { SPATE_QUEUE: '1' },
     foreignEnv: ['SPATE_QUEUE'],
   })

@@ -1,0 +1,76 @@
+import { mkdir } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { loadAdminToken, type AdminToken } from '@spate/http/admin-token'
+import type { Chance } from '@spate/runtime/chance'
+import type { Clock } from '@spate/runtime/clock'
+import type { Log } from '@spate/runtime/log'
+import { text, type TableOf } from '@spate/runtime/settings'
+import { samplingOf, telemetrySettings, type TelemetrySettings } from '@spate/telemetry/settings'
+import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
+import { TraceStore } from '@spate/telemetry/trace-store'
+import { version } from './help.ts'
+
+/** What every program needs, alone or with the others. */
+export interface FoundationSettings extends TelemetrySettings {
+  readonly dataDir: string
+}
+
+/** Rows of `FoundationSettings`. */
+export const foundationSettings: TableOf<FoundationSettings> = {
+  dataDir: text('.spate', 'Folder for everything that must survive a restart.'),
+  ...telemetrySettings,
+}
+
+/** What programs stand on: the data folder, the admin token, telemetry and its trace store. */
+export interface Foundation {
+  /** Absolute. */
+  readonly dataDir: string
+  readonly adminToken: AdminToken
+  readonly traces: TraceStore
+  /** Telemetry of the program `name` (`service.name` is `spate-<name>`); call it once a name. */
+  telemetryOf(name: string): Telemetry
+  /** Sends or spills what waits, within the deadline of `signal`. */
+  close(signal?: AbortSignal): Promise<void>
+}
+
+/** How to lay a foundation. */
+export interface FoundationOptions {
+  readonly settings: FoundationSettings & { readonly adminToken?: string | undefined }
+  readonly folder: string
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly log: Log
+}
+
+/** Makes the data folder, reads or makes the admin token, and opens the trace store. */
+export async function layFoundation(options: FoundationOptions): Promise<Foundation> {
+  const { settings, clock, chance, log } = options
+  const dataDir = resolve(options.folder, settings.dataDir)
+  await mkdir(dataDir, { recursive: true })
+  const adminToken = await loadAdminToken({ configured: settings.adminToken, dataDir })
+  const traces = new TraceStore({ bytes: settings.traceStoreBytes })
+  const made: Telemetry[] = []
+  return {
+    dataDir,
+    adminToken,
+    traces,
+    telemetryOf(name) {
+      const telemetry = createTelemetry({
+        serviceName: `spate-${name}`,
+        serviceVersion: version,
+        clock,
+        chance,
+        log: log.child('telemetry'),
+        sampling: samplingOf(settings),
+        sinks: [traces.sink],
+        // The event loop and memory belong to the process, so one of its programs reports them.
+        runtimeMetrics: made.length === 0,
+      })
+      made.push(telemetry)
+      return telemetry
+    },
+    async close(signal) {
+      await Promise.all(made.map((telemetry) => telemetry.shutdown(signal)))
+    },
+  }
+}
