@@ -60,6 +60,7 @@ test('a typed route refuses all of them rightly, over real connections', async (
           return jsonResponse(200, {})
         },
       }),
+      { method: 'PUT', path: '/careless', handler: () => jsonResponse(200, {}) },
     ],
     { log: silentLog },
   )
@@ -79,8 +80,8 @@ test('a typed route refuses all of them rightly, over real connections', async (
     assert.equal(calls, 0)
     assert.ok(report.ran > 100, `${report.ran} cases`)
     assert.ok(report.kept > report.ran / 2, `${report.kept} connections went on`)
-    const loose = await badInputViolations({ ...target, path: '/health/live' }, cases.slice(0, 1))
-    assert.notDeepEqual(loose.violations, [], 'a route that does not name the field is found out')
+    const loose = await badInputViolations({ ...target, method: 'PUT', path: '/careless' }, cases)
+    assert.ok(loose.violations.length >= cases.length, 'a route that takes everything is found out')
   } finally {
     await listener.close()
   }
