@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Request, Response } from '@spate/http/exchange'
-import type { Html } from './html.ts'
+import type { Html } from '@spate/http/html'
 
 /**
  * Answers with the right headers. There are three kinds: shared (any cache may keep it and it holds

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { price, type Language, type Product } from '../catalogue/product.ts'
-import { html, type Html, type HtmlValue } from '../html.ts'
+import { html, type Html, type HtmlValue } from '@spate/http/html'
 import { phrases, type Phrases } from '../words.ts'
 
 /** What every page is made with. Holds nothing of a visitor: pages made from it alone may be shared. */

@@ -1,5 +1,5 @@
 import { price, type Product } from '../catalogue/product.ts'
-import { html, type Html } from '../html.ts'
+import { html, type Html } from '@spate/http/html'
 import { phrases } from '../words.ts'
 import { layout, ownBlock, type Site } from './layout.ts'
 import { salePriceFen } from './sale.ts'
