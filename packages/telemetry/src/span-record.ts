@@ -1,12 +1,12 @@
 import type { SpanKind, SpanStatusCode } from '@opentelemetry/api'
-import type { PlainAttributes } from './attributes.ts'
+import type { Values } from './otlp/model.ts'
 
 /** One thing that happened within a span. */
 export interface SpanEvent {
   readonly name: string
   /** Wall time, ms with a fraction. */
   readonly timeMs: number
-  readonly attributes: PlainAttributes
+  readonly attributes: Values
   readonly droppedAttributes: number
 }
 
@@ -15,7 +15,7 @@ export interface SpanLink {
   readonly traceId: string
   readonly spanId: string
   readonly traceState: string
-  readonly attributes: PlainAttributes
+  readonly attributes: Values
   readonly droppedAttributes: number
 }
 
@@ -38,7 +38,7 @@ export interface SpanRecord {
   /** Wall time, ms with a fraction. */
   readonly startMs: number
   readonly endMs: number
-  readonly attributes: PlainAttributes
+  readonly attributes: Values
   readonly droppedAttributes: number
   readonly events: readonly SpanEvent[]
   readonly droppedEvents: number
@@ -48,7 +48,7 @@ export interface SpanRecord {
   /** `service.name` of the program. */
   readonly service: string
   /** Attributes of the program: `service.version`, `service.instance.id` ... */
-  readonly resource: PlainAttributes
+  readonly resource: Values
   /** Who made the span: `spate` or an instrumentation. */
   readonly scope: { readonly name: string; readonly version?: string }
 }
