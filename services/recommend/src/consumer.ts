@@ -1,0 +1,192 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { crashPoint } from '@spate/runtime/host'
+import type { Log } from '@spate/runtime/log'
+import { spanNames } from '@spate/telemetry/names'
+import { extractHeaders } from '@spate/telemetry/propagator'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import type { Item } from './domain/catalogue.ts'
+import { eventKinds } from './domain/history.ts'
+import type { Interaction, OrderStep, RecommendState } from './domain/state.ts'
+import { topics } from './ingest.ts'
+
+/** One entry as the event log hands it over. */
+export interface ConsumedEntry {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly value: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Next offset to read, by topic and partition. */
+export type Offsets = Record<string, Record<number, number>>
+
+/** What the consumer stands on. */
+export interface ConsumerOptions {
+  readonly state: RecommendState
+  readonly telemetry: Telemetry
+  readonly log: Log
+  /** Offsets that belong to the state as it is now. */
+  readonly offsets: Offsets
+  /** Told after each entry that changed a user's events. */
+  readonly changed?: (userId: string) => void
+}
+
+/**
+ * Applies log entries to the state. The offsets live beside the state and are saved with it, so
+ * after a crash exactly the entries that the saved state lacks are read again; the event ids in
+ * the state catch what a publisher sent twice. That makes each event count once (field: exactly
+ * once in effect), whatever the log delivers again.
+ */
+export class Consumer {
+  readonly #options: ConsumerOptions
+  readonly #offsets: Offsets
+  #applied = 0
+  #skipped = 0
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options
+    this.#offsets = structuredClone(options.offsets)
+  }
+
+  /** Entries applied, and entries that could not be read, since this process began. */
+  get counters(): { readonly applied: number; readonly skipped: number } {
+    return { applied: this.#applied, skipped: this.#skipped }
+  }
+
+  /** Offsets that belong to the state right now. */
+  offsets(): Offsets {
+    return structuredClone(this.#offsets)
+  }
+
+  /** Where to go on in `topic`. */
+  next(topic: string): Record<number, number> {
+    return { ...this.#offsets[topic] }
+  }
+
+  /** Applies entries in order; ones below the stored offset were applied before and are passed over. */
+  apply(entries: readonly ConsumedEntry[]): void {
+    for (const entry of entries) {
+      const known = (this.#offsets[entry.topic] ??= {})
+      if (entry.offset < (known[entry.partition] ?? 0)) continue
+      crashPoint('recommend.before-apply')
+      this.#applyOne(entry)
+      crashPoint('recommend.after-apply')
+      known[entry.partition] = entry.offset + 1
+      this.#applied++
+    }
+    crashPoint('recommend.after-batch')
+  }
+
+  #applyOne(entry: ConsumedEntry): void {
+    const value = readJson(entry.value)
+    switch (entry.topic) {
+      case topics.interactions:
+        return this.#interaction(value, entry)
+      case topics.catalogue:
+        if (isItem(value)) this.#options.state.describe(value)
+        else this.#skip(entry)
+        return
+      case topics.orders:
+        return this.#order(value, entry)
+      default:
+        this.#skip(entry)
+    }
+  }
+
+  #interaction(value: unknown, entry: ConsumedEntry): void {
+    if (!isInteraction(value)) return this.#skip(entry)
+    this.#traced(entry, value.userId, () => this.#options.state.interact(value))
+  }
+
+  #order(value: unknown, entry: ConsumedEntry): void {
+    if (!isOrderStep(value)) return this.#skip(entry)
+    this.#traced(entry, value.userId, () => this.#options.state.order(value))
+  }
+
+  /** Goes on with the trace of the request that published the entry. */
+  #traced(entry: ConsumedEntry, userId: string, apply: () => unknown): void {
+    const { telemetry, changed } = this.#options
+    if (entry.headers['traceparent'] === undefined) {
+      apply()
+      changed?.(userId)
+      return
+    }
+    const parent = extractHeaders(entry.headers, ROOT_CONTEXT)
+    const span = telemetry.tracer.startSpan(
+      spanNames.featureCacheUpdate,
+      {
+        attributes: {
+          'user.id': userId,
+          'messaging.system': 'spate',
+          'messaging.operation.type': 'process',
+          'messaging.destination.name': entry.topic,
+        },
+      },
+      parent,
+    )
+    apply()
+    changed?.(userId)
+    span.end()
+  }
+
+  #skip(entry: ConsumedEntry): void {
+    this.#skipped++
+    this.#options.log.warn('an entry of the event log cannot be read', {
+      topic: entry.topic,
+      partition: entry.partition,
+      offset: entry.offset,
+    })
+  }
+}
+
+function readJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'))
+  } catch {
+    // Not JSON: the caller counts it as skipped.
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function isItem(value: unknown): value is Item {
+  return (
+    isRecord(value) &&
+    typeof value['itemId'] === 'string' &&
+    typeof value['title'] === 'string' &&
+    Array.isArray(value['categories']) &&
+    Array.isArray(value['tags'])
+  )
+}
+
+function isInteraction(value: unknown): value is Interaction {
+  return (
+    isRecord(value) &&
+    typeof value['eventId'] === 'string' &&
+    typeof value['userId'] === 'string' &&
+    typeof value['itemId'] === 'string' &&
+    eventKinds.includes(value['kind'] as Interaction['kind']) &&
+    isAmount(value['weight']) &&
+    isAmount(value['timeMs'])
+  )
+}
+
+function isOrderStep(value: unknown): value is OrderStep {
+  return (
+    isRecord(value) &&
+    typeof value['type'] === 'string' &&
+    typeof value['orderId'] === 'string' &&
+    typeof value['userId'] === 'string' &&
+    typeof value['productId'] === 'string' &&
+    isAmount(value['quantity']) &&
+    isAmount(value['atMs'])
+  )
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}

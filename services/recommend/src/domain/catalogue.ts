@@ -1,0 +1,99 @@
+/** What is known of an item. */
+export interface Item {
+  readonly itemId: string
+  readonly title: string
+  readonly categories: readonly string[]
+  readonly tags: readonly string[]
+  /** In the shop's currency; absent where unknown. */
+  readonly price?: number
+  /** Units left; absent where stock does not matter. */
+  readonly stock?: number
+  readonly hidden: boolean
+  /** Ms since the Unix epoch; absent where unknown. */
+  readonly publishedAtMs?: number
+  readonly vector?: readonly number[]
+  /** True where only events named the item so far, and nobody described it. */
+  readonly undescribed?: true
+}
+
+/** Items by number: every table of the engine speaks of an item by its place here. */
+export class Catalogue {
+  readonly itemsMax: number
+  readonly #numbers = new Map<string, number>()
+  readonly #items: Item[] = []
+  #version = 0
+
+  /** `itemsMax`: most items held; further ones are refused. */
+  constructor(itemsMax: number) {
+    this.itemsMax = itemsMax
+  }
+
+  /** Items held. */
+  get size(): number {
+    return this.#items.length
+  }
+
+  /** Goes up with every change of a described item. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** The item's number; undefined where it is not known. */
+  numberOf(itemId: string): number | undefined {
+    return this.#numbers.get(itemId)
+  }
+
+  at(number: number): Item | undefined {
+    return this.#items[number]
+  }
+
+  /** The item's number, making a place for a new one; undefined where the catalogue is full. */
+  intern(itemId: string): number | undefined {
+    const known = this.#numbers.get(itemId)
+    if (known !== undefined) return known
+    return this.#append({
+      itemId,
+      title: itemId,
+      categories: [],
+      tags: [],
+      hidden: false,
+      undescribed: true,
+    })
+  }
+
+  /** Adds or replaces an item; its number, or undefined where the catalogue is full. */
+  put(item: Item): number | undefined {
+    const known = this.#numbers.get(item.itemId)
+    if (known === undefined) return this.#append(item)
+    this.#items[known] = item
+    this.#version++
+    return known
+  }
+
+  /** Changes the stock of a known item by `delta`, never below 0; does nothing where none is kept. */
+  moveStock(number: number, delta: number): void {
+    const item = this.#items[number]
+    if (item?.stock === undefined) return
+    this.#items[number] = { ...item, stock: Math.max(0, item.stock + delta) }
+  }
+
+  /** True where the item may be shown at all: not hidden, not sold out. */
+  showable(number: number): boolean {
+    const item = this.#items[number]
+    return item !== undefined && !item.hidden && item.stock !== 0
+  }
+
+  /** All items in order of number. Do not change it. */
+  get items(): readonly Item[] {
+    return this.#items
+  }
+
+  #append(item: Item): number | undefined {
+    if (this.#items.length >= this.itemsMax) return undefined
+    const number = this.#items.length
+    this.#items.push(item)
+    this.#numbers.set(item.itemId, number)
+    this.#version++
+    return number
+  }
+}

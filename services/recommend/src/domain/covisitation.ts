@@ -1,0 +1,150 @@
+import { ForwardDecay } from './forward-decay.ts'
+import { GrowingArray } from './growing-array.ts'
+import type { History } from './history.ts'
+
+/** Bounds and shape of the co-visitation table. */
+export interface CovisitationOptions {
+  /** Events before and after that are paired with an event. */
+  readonly window: number
+  /** Neighbours kept an item after pruning; up to twice as many between prunings. */
+  readonly rowMax: number
+  readonly halfLifeMs: number
+}
+
+/** Shipped bounds: 10 steps, 200 neighbours, half-life one year. */
+export const covisitationDefaults: CovisitationOptions = {
+  window: 10,
+  rowMax: 200,
+  halfLifeMs: 365 * 86_400_000,
+}
+
+/** Saved form of the table. */
+export interface CovisitationState {
+  readonly landmarkMs: number | undefined
+  readonly newestMs: number | undefined
+  readonly rows: readonly (readonly [
+    item: number,
+    neighbours: Uint32Array,
+    weights: Float64Array,
+  ])[]
+  readonly incoming: Float64Array
+}
+
+/** Added to a column's sum before its root: keeps rare items from looking certain. */
+const columnPrior = 20
+
+/**
+ * Who comes after whom: T[i -> j] += 1 / distance for events of one user at most `window` steps
+ * apart, decayed with time, columns damped by the root of their sum (popular items follow
+ * everything). Events at the same moment (one basket) have no direction and count both ways.
+ * An event costs O(window); a row is pruned to its `rowMax` heaviest when it has twice as many.
+ */
+export class Covisitation {
+  readonly options: CovisitationOptions
+  readonly #decay: ForwardDecay
+  readonly #rows: (Map<number, number> | undefined)[] = []
+  readonly #incoming: GrowingArray
+  #prunings = 0
+  #newestMs: number | undefined
+  /** Brings sums to the scale of the newest event, so that the prior means what it says. */
+  #unit = 1
+
+  constructor(options: CovisitationOptions = covisitationDefaults, state?: CovisitationState) {
+    this.options = options
+    this.#decay = new ForwardDecay(options.halfLifeMs, state?.landmarkMs)
+    this.#incoming = new GrowingArray(state?.incoming)
+    if (state?.newestMs !== undefined) this.#moveTo(state.newestMs)
+    for (const [item, neighbours, weights] of state?.rows ?? []) {
+      const row = new Map<number, number>()
+      for (let at = 0; at < neighbours.length; at++)
+        row.set(neighbours[at] as number, weights[at] as number)
+      this.#rows[item] = row
+    }
+  }
+
+  /** Rows cut back so far. */
+  get prunings(): number {
+    return this.#prunings
+  }
+
+  /**
+   * Pairs the event at index `at` of `history` with its neighbours in time. `known`: how many
+   * events of the history have been observed, this one included; all of them by default.
+   */
+  observe(
+    history: History,
+    at: number,
+    weight: number,
+    known: number = history.items.length,
+  ): void {
+    const { items, timesMs } = history
+    const item = items[at] as number
+    const timeMs = timesMs[at] as number
+    const scale = this.#decay.scaleFor(timeMs)
+    if (scale !== 1) this.#scale(scale)
+    if (this.#newestMs === undefined || timeMs > this.#newestMs) this.#moveTo(timeMs)
+    const unit = weight * this.#decay.weightAt(timeMs)
+    const first = Math.max(0, at - this.options.window)
+    for (let before = at - 1; before >= first; before--) {
+      const other = items[before] as number
+      if (other === item) continue
+      this.#add(other, item, unit / (at - before))
+      if (timesMs[before] === timeMs) this.#add(item, other, unit / (at - before))
+    }
+    // Only a late event has later ones already: it is their predecessor.
+    const last = Math.min(known - 1, at + this.options.window)
+    for (let after = at + 1; after <= last; after++) {
+      const other = items[after] as number
+      if (other !== item) this.#add(item, other, unit / (after - at))
+    }
+  }
+
+  /** Weights of what follows `item`; undefined where nothing is known. Do not change it. */
+  row(item: number): ReadonlyMap<number, number> | undefined {
+    return this.#rows[item]
+  }
+
+  /** What a weight in `item`'s column is multiplied by. */
+  damping(item: number): number {
+    return 1 / Math.sqrt(this.#incoming.get(item) * this.#unit + columnPrior)
+  }
+
+  save(): CovisitationState {
+    const rows: [number, Uint32Array, Float64Array][] = []
+    this.#rows.forEach((row, item) => {
+      if (row) rows.push([item, Uint32Array.from(row.keys()), Float64Array.from(row.values())])
+    })
+    return {
+      landmarkMs: this.#decay.landmarkMs,
+      newestMs: this.#newestMs,
+      rows,
+      incoming: this.#incoming.toArray(),
+    }
+  }
+
+  #moveTo(newestMs: number): void {
+    this.#newestMs = newestMs
+    this.#unit = this.#decay.readFactor(newestMs)
+  }
+
+  #add(from: number, to: number, weight: number): void {
+    let row = this.#rows[from]
+    if (!row) this.#rows[from] = row = new Map()
+    row.set(to, (row.get(to) ?? 0) + weight)
+    this.#incoming.add(to, weight)
+    if (row.size > 2 * this.options.rowMax) this.#prune(from, row)
+  }
+
+  #prune(from: number, row: Map<number, number>): void {
+    const kept = [...row].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, this.options.rowMax)
+    this.#rows[from] = new Map(kept)
+    this.#prunings++
+  }
+
+  #scale(factor: number): void {
+    for (const row of this.#rows) {
+      if (row) for (const [item, weight] of row) row.set(item, weight * factor)
+    }
+    this.#incoming.scale(factor)
+  }
+}

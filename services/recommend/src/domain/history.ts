@@ -1,0 +1,136 @@
+/** Kinds of events, by the number they are stored as. Unknown kinds count as `other`. */
+export const eventKinds = ['view', 'click', 'cart', 'purchase', 'other'] as const
+
+/** Name of an event kind. */
+export type EventKind = (typeof eventKinds)[number]
+
+/** What a kind says about interest, against a purchase. */
+export const kindWeights: Readonly<Record<EventKind, number>> = {
+  view: 0.3,
+  click: 0.4,
+  cart: 0.7,
+  purchase: 1,
+  other: 0.3,
+}
+
+/** One user's events, oldest first; the three lists run side by side. Do not change them. */
+export interface History {
+  readonly items: readonly number[]
+  readonly timesMs: readonly number[]
+  /** Index into `eventKinds`. */
+  readonly kinds: readonly number[]
+}
+
+interface MutableHistory {
+  items: number[]
+  timesMs: number[]
+  kinds: number[]
+}
+
+/** A history without events. */
+export const emptyHistory: History = Object.freeze({ items: [], timesMs: [], kinds: [] })
+
+/** Bounds of `Histories`. */
+export interface HistoryLimits {
+  /** Users kept; the one whose last event came longest ago is dropped first. */
+  readonly usersMax: number
+  /** Events kept a user; the oldest are dropped first. */
+  readonly eventsPerUserMax: number
+}
+
+/** Where an event was put. */
+export interface Placed {
+  readonly history: History
+  /** Index of the event in the history; -1 where it was older than all that is kept. */
+  readonly at: number
+  /** The user who had to go to make room. */
+  readonly dropped?: string
+}
+
+/**
+ * What each user did, in order of time, bounded in users and in events a user. Recording is O(1)
+ * for events in order and O(events kept) for late ones.
+ */
+export class Histories {
+  readonly #limits: HistoryLimits
+  /** In order of last use, so that the first key is the one to drop. */
+  readonly #users = new Map<string, MutableHistory>()
+  #evictions = 0
+
+  constructor(limits: HistoryLimits) {
+    this.#limits = limits
+  }
+
+  /** Users kept now. */
+  get users(): number {
+    return this.#users.size
+  }
+
+  /** Users dropped so far. */
+  get evictions(): number {
+    return this.#evictions
+  }
+
+  /** The user's events; `emptyHistory` where nothing is known. */
+  of(userId: string): History {
+    return this.#users.get(userId) ?? emptyHistory
+  }
+
+  has(userId: string): boolean {
+    return this.#users.has(userId)
+  }
+
+  /** Records one event at its place in time. */
+  record(userId: string, item: number, timeMs: number, kind: number): Placed {
+    const known = this.#users.get(userId)
+    const history = known ?? { items: [], timesMs: [], kinds: [] }
+    if (known) this.#users.delete(userId)
+    this.#users.set(userId, history)
+    const dropped = this.#makeRoom()
+    const { items, timesMs, kinds } = history
+    let at = items.length
+    while (at > 0 && (timesMs[at - 1] as number) > timeMs) at--
+    const full = items.length >= this.#limits.eventsPerUserMax
+    if (full && at === 0) return { history, at: -1 }
+    if (at === items.length) {
+      items.push(item)
+      timesMs.push(timeMs)
+      kinds.push(kind)
+    } else {
+      items.splice(at, 0, item)
+      timesMs.splice(at, 0, timeMs)
+      kinds.splice(at, 0, kind)
+    }
+    if (full) {
+      items.shift()
+      timesMs.shift()
+      kinds.shift()
+      at--
+    }
+    return dropped === undefined ? { history, at } : { history, at, dropped }
+  }
+
+  /** Puts a whole history in place: for rebuilding from a snapshot. */
+  restore(userId: string, history: History): void {
+    this.#users.set(userId, {
+      items: [...history.items],
+      timesMs: [...history.timesMs],
+      kinds: [...history.kinds],
+    })
+    this.#makeRoom()
+  }
+
+  /** Every user, the one to be dropped first at the front. */
+  entries(): IterableIterator<[string, History]> {
+    return this.#users.entries()
+  }
+
+  #makeRoom(): string | undefined {
+    if (this.#users.size <= this.#limits.usersMax) return undefined
+    const oldest = this.#users.keys().next()
+    if (oldest.done) return undefined
+    this.#users.delete(oldest.value)
+    this.#evictions++
+    return oldest.value
+  }
+}

@@ -1,0 +1,136 @@
+import type { Catalogue } from './catalogue.ts'
+import type { ChannelName, Knowledge, Voice } from './knowledge.ts'
+import { weightBetween } from './linear-model.ts'
+import type { History } from './history.ts'
+import { weigh } from './profile.ts'
+
+/** Why an item is in a list; the evidence is read from the very tables that brought it there. */
+export interface Reason {
+  readonly channel: ChannelName | 'fallback'
+  /** One sentence for the user, in the language asked for. */
+  readonly text: string
+  readonly evidence: {
+    /** Past items of the user that led here, the strongest first. */
+    readonly items?: readonly string[]
+    /** Categories and tags in common with what the user had. */
+    readonly categories?: readonly string[]
+    /** How often the user had this very item. */
+    readonly times?: number
+    /** Over what time the item is popular. */
+    readonly span?: string
+  }
+}
+
+/** Languages reasons are written in. */
+export type Language = 'zh-CN' | 'en'
+
+/** What a reason is made from. */
+export interface ReasonSource {
+  readonly knowledge: Knowledge
+  readonly catalogue: Catalogue
+  readonly history: History
+  readonly nowMs: number
+  readonly language: Language
+}
+
+const evidenceMax = 3
+
+/** The reason for `item`, which `voice` contributed most to. */
+export function reasonFor(item: number, voice: Voice | undefined, source: ReasonSource): Reason {
+  if (!voice) return plain('fallback', source.language, '为你精选', 'Picked from the catalogue')
+  switch (voice.channel) {
+    case 'popular':
+    case 'trending':
+      return popularReason(voice.channel, voice.span, source.language)
+    case 'again':
+      return againReason(item, source)
+    case 'ease':
+    case 'next':
+    case 'walk':
+    case 'covisitation':
+      return linkedReason(item, voice, source)
+  }
+}
+
+/** How strongly `from` speaks for `to` in the channel's own table. */
+export function linkOf(
+  knowledge: Knowledge,
+  channel: 'ease' | 'next' | 'walk' | 'covisitation',
+  from: number,
+  to: number,
+): number {
+  if (channel === 'covisitation') return knowledge.covisitation.row(from)?.get(to) ?? 0
+  const model = knowledge.models[channel]
+  return model ? weightBetween(model, from, to) : 0
+}
+
+function linkedReason(
+  item: number,
+  voice: Extract<Voice, { channel: 'ease' | 'next' | 'walk' | 'covisitation' }>,
+  source: ReasonSource,
+): Reason {
+  const { knowledge, catalogue, history, nowMs, language } = source
+  const { items, weights } = weigh(history, voice.profile, nowMs)
+  const links = items
+    .map((from, at) => ({
+      from,
+      strength: (weights[at] as number) * linkOf(knowledge, voice.channel, from, item),
+    }))
+    .filter(({ strength, from }) => strength > 0 && from !== item)
+    .sort((a, b) => b.strength - a.strength || a.from - b.from)
+    .slice(0, evidenceMax)
+  const titles = links.map(({ from }) => catalogue.at(from)?.title ?? '')
+  const first = titles[0] ?? ''
+  const text =
+    voice.channel === 'covisitation' || voice.channel === 'next'
+      ? language === 'en'
+        ? `People who chose ${first} went on to this`
+        : `选了“${first}”的人接着选了它`
+      : language === 'en'
+        ? `Because you like ${titles.slice(0, 2).join(' and ')}`
+        : `因为你喜欢${titles
+            .slice(0, 2)
+            .map((title) => `“${title}”`)
+            .join('和')}`
+  const evidence = { items: links.map(({ from }) => catalogue.at(from)?.itemId ?? '') }
+  return { channel: voice.channel, text, evidence }
+}
+
+function againReason(item: number, { history, language }: ReasonSource): Reason {
+  const times = history.items.reduce((count, past) => count + (past === item ? 1 : 0), 0)
+  const text =
+    language === 'en'
+      ? times === 1
+        ? 'You chose this before'
+        : `You chose this ${times} times before`
+      : `你之前选过${times === 1 ? '' : ` ${times} 次`}`
+  return { channel: 'again', text, evidence: { times } }
+}
+
+const spanTexts = {
+  day: ['今日热门', 'Popular today'],
+  fortnight: ['近两周热门', 'Popular in the last two weeks'],
+  quarter: ['本季热门', 'Popular this season'],
+  ever: ['一直热门', 'Popular all along'],
+} as const
+
+function popularReason(
+  channel: 'popular' | 'trending',
+  span: keyof typeof spanTexts,
+  language: Language,
+): Reason {
+  return {
+    channel,
+    text: spanTexts[span][language === 'en' ? 1 : 0],
+    evidence: { span },
+  }
+}
+
+function plain(
+  channel: Reason['channel'],
+  language: Language,
+  chinese: string,
+  english: string,
+): Reason {
+  return { channel, text: language === 'en' ? english : chinese, evidence: {} }
+}

@@ -1,0 +1,187 @@
+import { Catalogue, type Item } from './catalogue.ts'
+import { Covisitation, covisitationDefaults, type CovisitationState } from './covisitation.ts'
+import { EventMemory } from './event-memory.ts'
+import { eventKinds, Histories, kindWeights, type EventKind } from './history.ts'
+import type { Interactions } from './interactions.ts'
+import type { Knowledge, Models } from './knowledge.ts'
+import { Popularity, type PopularityState } from './popularity.ts'
+
+/** One thing a user did, as it lies in the event log. */
+export interface Interaction {
+  readonly eventId: string
+  readonly userId: string
+  readonly itemId: string
+  readonly kind: EventKind
+  /** Multiplies the kind's own weight; >= 0. */
+  readonly weight: number
+  readonly timeMs: number
+  /** The answer that showed the item; absent where the user came another way. */
+  readonly requestId?: string
+}
+
+/** A step of an order, as the flash sale publishes it. */
+export interface OrderStep {
+  readonly type: string
+  readonly orderId: string
+  readonly userId: string
+  readonly productId: string
+  readonly quantity: number
+  readonly atMs: number
+}
+
+/** Bounds of the state. Each is a setting of the program. */
+export interface StateLimits {
+  readonly itemsMax: number
+  readonly usersMax: number
+  readonly eventsPerUserMax: number
+  readonly eventIdsMax: number
+}
+
+/** Shipped bounds. */
+export const stateLimits: StateLimits = {
+  itemsMax: 1_000_000,
+  usersMax: 1_000_000,
+  eventsPerUserMax: 1000,
+  eventIdsMax: 500_000,
+}
+
+/** The state as plain data, for a snapshot. */
+export interface SavedState {
+  readonly version: 1
+  readonly items: readonly Item[]
+  readonly users: readonly SavedUser[]
+  readonly popularity: PopularityState
+  readonly covisitation: CovisitationState
+  readonly eventIds: Float64Array
+}
+
+type SavedUser = readonly [
+  userId: string,
+  items: Uint32Array,
+  timesMs: Float64Array,
+  kinds: Uint8Array,
+]
+
+/** What became of an event. */
+export type Applied = { readonly kind: 'applied' | 'duplicate' | 'catalogue_full' }
+
+/**
+ * Everything that follows from the event log, and nothing else: two replicas that read the same
+ * log hold the same state, however often parts of it were delivered.
+ */
+export class RecommendState {
+  readonly catalogue: Catalogue
+  readonly histories: Histories
+  readonly popularity: Popularity
+  readonly covisitation: Covisitation
+  readonly #eventMemory: EventMemory
+  #events = 0
+
+  constructor(limits: StateLimits = stateLimits, saved?: SavedState) {
+    this.catalogue = new Catalogue(limits.itemsMax)
+    this.histories = new Histories(limits)
+    this.popularity = new Popularity(saved?.popularity)
+    this.covisitation = new Covisitation(covisitationDefaults, saved?.covisitation)
+    this.#eventMemory = new EventMemory(limits.eventIdsMax, saved?.eventIds)
+    for (const item of saved?.items ?? []) this.catalogue.put(item)
+    for (const [userId, items, timesMs, kinds] of saved?.users ?? [])
+      this.histories.restore(userId, {
+        items: [...items],
+        timesMs: [...timesMs],
+        kinds: [...kinds],
+      })
+    for (const [, items] of saved?.users ?? []) this.#events += items.length
+  }
+
+  /** Events applied since this process began, and those the saved state holds. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** Applies one event; the second time it changes nothing. */
+  interact(event: Interaction): Applied {
+    const item = this.catalogue.intern(event.itemId)
+    if (item === undefined) return { kind: 'catalogue_full' }
+    if (!this.#eventMemory.admit(event.eventId)) return { kind: 'duplicate' }
+    this.record(event.userId, item, event.timeMs, event.kind, event.weight)
+    return { kind: 'applied' }
+  }
+
+  /** Records an event whose id needs no check: training data, replays. */
+  record(userId: string, item: number, timeMs: number, kind: EventKind, weight = 1): void {
+    this.#events++
+    const strength = kindWeights[kind] * weight
+    const placed = this.histories.record(userId, item, timeMs, eventKinds.indexOf(kind))
+    this.popularity.observe(item, timeMs, strength)
+    if (placed.at >= 0 && strength > 0)
+      this.covisitation.observe(placed.history, placed.at, strength)
+  }
+
+  /** Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back. */
+  order(step: OrderStep): Applied {
+    if (!this.#eventMemory.admit(`${step.type} ${step.orderId}`)) return { kind: 'duplicate' }
+    const item = this.catalogue.intern(step.productId)
+    if (item === undefined) return { kind: 'catalogue_full' }
+    if (step.type === 'order.reserved') {
+      this.catalogue.moveStock(item, -step.quantity)
+      this.record(step.userId, item, step.atMs, 'purchase')
+    } else if (stockComesBack.has(step.type)) this.catalogue.moveStock(item, step.quantity)
+    return { kind: 'applied' }
+  }
+
+  /** Adds or replaces an item. */
+  describe(item: Item): Applied {
+    return { kind: this.catalogue.put(item) === undefined ? 'catalogue_full' : 'applied' }
+  }
+
+  /** What the channels read. */
+  knowledge(models: Models): Knowledge {
+    return {
+      itemCount: this.catalogue.size,
+      popularity: this.popularity,
+      covisitation: this.covisitation,
+      models,
+    }
+  }
+
+  /** All histories side by side, for training. O(events kept). */
+  interactions(): Interactions {
+    const start = new Uint32Array(this.histories.users + 1)
+    let length = 0
+    let user = 0
+    for (const [, history] of this.histories.entries())
+      start[++user] = length += history.items.length
+    const items = new Uint32Array(length)
+    const timesMs = new Float64Array(length)
+    user = 0
+    for (const [, history] of this.histories.entries()) {
+      items.set(history.items, start[user])
+      timesMs.set(history.timesMs, start[user])
+      user++
+    }
+    return { itemCount: this.catalogue.size, start, items, timesMs }
+  }
+
+  /** The state as plain data. O(state). */
+  save(): SavedState {
+    return {
+      version: 1,
+      items: this.catalogue.items,
+      users: Array.from(this.histories.entries(), ([userId, history]) => [
+        userId,
+        Uint32Array.from(history.items),
+        Float64Array.from(history.timesMs),
+        Uint8Array.from(history.kinds),
+      ]),
+      popularity: this.popularity.save(),
+      covisitation: this.covisitation.save(),
+      eventIds: this.#eventMemory.save(),
+    }
+  }
+}
+
+const stockComesBack: ReadonlySet<string> = new Set([
+  'order.cancelled',
+  'order.expired',
+  'order.refunded',
+])

@@ -1,0 +1,159 @@
+import { firstBlend, firstBlendWithRepeats, type Blend } from './blend.ts'
+import { Covisitation, covisitationDefaults } from './covisitation.ts'
+import { trainEase } from './ease.ts'
+import { emptyHistory, type History } from './history.ts'
+import { headItems, itemSets, type Interactions } from './interactions.ts'
+import type { Knowledge, Models } from './knowledge.ts'
+import { nextItemDefaults, trainNextItem } from './next-item.ts'
+import { Popularity } from './popularity.ts'
+import { selectBlend, type Trial } from './selection.ts'
+import { cut, type Task } from './task.ts'
+import { candidateVoices } from './voices.ts'
+import { trainWalk, walkDefaults } from './walk.ts'
+
+/** How to train. */
+export interface TrainingOptions {
+  readonly task: Task
+  /** False where only the order of events is known. */
+  readonly timed: boolean
+  readonly headItemsMax: number
+  /** Users the blend is chosen on. */
+  readonly trialsMax: number
+}
+
+/** Shipped options. */
+export const trainingDefaults: TrainingOptions = {
+  task: { kind: 'last', count: 1 },
+  timed: true,
+  headItemsMax: 4000,
+  trialsMax: 1500,
+}
+
+/** Trained models and the mixtures chosen for them. */
+export interface Trained {
+  readonly models: Models
+  readonly blend: Blend
+  readonly blendWithRepeats: Blend
+  /** Share of held-out events that repeat an earlier one of the user. */
+  readonly repeatShare: number
+  readonly trials: number
+  readonly scores: { readonly blend: number; readonly blendWithRepeats: number }
+}
+
+/** Events of one user that models learn from; older ones of very active users are left out. */
+const rowMax = 1000
+/** Below this there is nothing to choose by. */
+const trialsMin = 20
+
+/** Trains all models on all events, with settings chosen on a cut of them. */
+export function train(interactions: Interactions, options: TrainingOptions): Trained {
+  const { train: rest, held, nowMs } = cut(interactions, options.task)
+  const knowledge = knowledgeOf(rest, trainModels(rest, options))
+  const trials = pickTrials(rest, held, nowMs, options)
+  const repeats = repeatShareOf(trials)
+  const models = trainModels(interactions, options)
+  if (trials.length < trialsMin)
+    return {
+      models,
+      blend: firstBlend,
+      blendWithRepeats: firstBlendWithRepeats,
+      repeatShare: repeats,
+      trials: trials.length,
+      scores: { blend: 0, blendWithRepeats: 0 },
+    }
+  const fresh = selectBlend(candidateVoices(options.timed, false), trials, knowledge, 'exclude')
+  const any =
+    repeats < repeatShareMin
+      ? fresh
+      : selectBlend(candidateVoices(options.timed, true), trials, knowledge, 'include')
+  return {
+    models,
+    blend: fresh.blend,
+    blendWithRepeats: any.blend,
+    repeatShare: repeats,
+    trials: trials.length,
+    scores: { blend: fresh.score, blendWithRepeats: any.score },
+  }
+}
+
+/** Where fewer repeats than this are seen, people do not come back for the same thing. */
+export const repeatShareMin = 0.01
+
+/** All batch models of `interactions`. */
+export function trainModels(interactions: Interactions, options: TrainingOptions): Models {
+  const sets = itemSets(interactions, rowMax)
+  const head = headItems(sets, options.headItemsMax)
+  if (head.length === 0) return {}
+  return {
+    ease: trainEase(sets, head, easeLambda),
+    next: trainNextItem(interactions, head, nextItemDefaults),
+    walk: trainWalk(sets, walkDefaults),
+  }
+}
+
+const easeLambda = 500
+
+/** The live tables as they stand after `interactions`, with `models` beside them. */
+export function knowledgeOf(interactions: Interactions, models: Models): Knowledge {
+  const popularity = new Popularity()
+  const covisitation = new Covisitation(covisitationDefaults)
+  for (let user = 0; user + 1 < interactions.start.length; user++) {
+    const history = historyOf(interactions, user)
+    history.items.forEach((item, at) => {
+      popularity.observe(item, history.timesMs[at] as number, 1)
+      // As events come one by one: each finds only those before it.
+      covisitation.observe(history, at, 1, at + 1)
+    })
+  }
+  return { itemCount: interactions.itemCount, popularity, covisitation, models }
+}
+
+/** One user's events as a history; all count as purchases. */
+export function historyOf(interactions: Interactions, user: number): History {
+  const from = interactions.start[user] as number
+  const to = interactions.start[user + 1] as number
+  if (from === to) return emptyHistory
+  return {
+    items: Array.from(interactions.items.subarray(from, to)),
+    timesMs: Array.from(interactions.timesMs.subarray(from, to)),
+    kinds: Array.from({ length: to - from }, () => purchaseKind),
+  }
+}
+
+const purchaseKind = 3
+
+function pickTrials(
+  rest: Interactions,
+  held: readonly (readonly number[])[],
+  nowMs: number,
+  options: TrainingOptions,
+): Trial[] {
+  const able: number[] = []
+  held.forEach((wanted, user) => {
+    const known = (rest.start[user + 1] as number) > (rest.start[user] as number)
+    if (wanted.length > 0 && known) able.push(user)
+  })
+  const step = Math.max(1, able.length / options.trialsMax)
+  const trials: Trial[] = []
+  for (let at = 0; at < able.length; at += step) {
+    const user = able[Math.floor(at)] as number
+    trials.push({
+      asker: { history: historyOf(rest, user), nowMs },
+      wanted: held[user] as readonly number[],
+    })
+  }
+  return trials
+}
+
+function repeatShareOf(trials: readonly Trial[]): number {
+  let wanted = 0
+  let repeated = 0
+  for (const trial of trials) {
+    const had = new Set(trial.asker.history.items)
+    for (const item of trial.wanted) {
+      wanted++
+      if (had.has(item)) repeated++
+    }
+  }
+  return wanted === 0 ? 0 : repeated / wanted
+}

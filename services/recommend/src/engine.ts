@@ -1,0 +1,176 @@
+import type { EventLog, StoredEvent, Subscription } from '@spate/eventlog/event-log'
+import type { Clock, Timer } from '@spate/runtime/clock'
+import type { Log } from '@spate/runtime/log'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import { Consumer } from './consumer.ts'
+import { RecommendState } from './domain/state.ts'
+import { Ingest, topics } from './ingest.ts'
+import { Recommender, type AskChannel } from './recommender.ts'
+import { ServedModels } from './served-models.ts'
+import type { RecommendSettings } from './settings.ts'
+import { Snapshots } from './snapshots.ts'
+import { Trainer } from './trainer.ts'
+
+/** What the engine stands on. */
+export interface EngineOptions {
+  readonly settings: RecommendSettings
+  readonly clock: Clock
+  readonly log: Log
+  readonly telemetry: Telemetry
+  readonly eventLog: EventLog
+  /** Folder for snapshots. */
+  readonly folder: string
+  /** Asks a recall channel; for tests of degradation. */
+  readonly ask?: AskChannel
+}
+
+/** Group name of our subscriptions. The offsets that count are kept with the state. */
+const group = 'recommend'
+/** Longest a writer waits to find its own write in the state. */
+const ownWriteMsMax = 250
+
+/**
+ * The engine without its HTTP face: the state and its checkpoint on disk, the consumer that keeps
+ * it fresh, the trainer, and the recommender over them.
+ */
+export class Engine {
+  readonly state: RecommendState
+  readonly served: ServedModels = new ServedModels()
+  readonly ingest: Ingest
+  readonly recommender: Recommender
+  readonly trainer: Trainer
+  readonly #options: EngineOptions
+  readonly #snapshots: Snapshots
+  readonly #consumer: Consumer
+  #subscriptions: Subscription[] = []
+  #timer: Timer | undefined
+  #savedAt = 0
+  #saving: Promise<void> | undefined
+  #caughtUp = false
+
+  private constructor(options: EngineOptions, snapshots: Snapshots, parts: EngineParts) {
+    const { settings, clock, log, telemetry, eventLog, ask } = options
+    this.#options = options
+    this.#snapshots = snapshots
+    this.state = parts.state
+    this.#consumer = parts.consumer
+    this.ingest = new Ingest({
+      publish: (topic, entries) => eventLog.publish(topic, entries),
+      clock,
+      eventIdsMax: settings.eventIdsMax,
+      knownIds: parts.knownIds,
+    })
+    this.recommender = new Recommender({
+      state: this.state,
+      served: this.served,
+      clock,
+      log,
+      telemetry,
+      requestBudgetMs: settings.requestBudgetMs,
+      channelBudgetMs: settings.channelBudgetMs,
+      replaying: () => !this.#caughtUp,
+      ...(ask ? { ask } : {}),
+    })
+    this.trainer = new Trainer({ state: this.state, served: this.served, ...settings, clock, log })
+  }
+
+  /** Opens the checkpoint; `start` then reads what came after it. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { settings, telemetry, log } = options
+    const snapshots = await Snapshots.open(options.folder, log)
+    const latest = await snapshots.latest()
+    const state = new RecommendState(settings, latest?.state)
+    const consumer = new Consumer({ state, telemetry, log, offsets: latest?.offsets ?? {} })
+    return new Engine(options, snapshots, {
+      state,
+      consumer,
+      knownIds: latest?.state.eventIds ?? new Float64Array(),
+    })
+  }
+
+  /** True once everything that lay in the log at the start is in the state. */
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  /** Entries that still wait in the log. */
+  get lag(): number {
+    return this.#subscriptions.reduce((sum, { lag }) => sum + lag, 0)
+  }
+
+  /** Begins to follow the log. Resolves at once; `caughtUp` says when the past is read. */
+  start(): void {
+    const { eventLog, clock, log, settings } = this.#options
+    this.#subscriptions = Object.values(topics).map((topic) =>
+      eventLog.subscribe({
+        topic,
+        group,
+        from: this.#consumer.next(topic),
+        handler: (batch) => this.#apply(batch),
+      }),
+    )
+    const catching = Promise.all(this.#subscriptions.map((each) => each.caughtUp()))
+    catching.then(
+      () => {
+        this.#caughtUp = true
+        log.info('the state is up to date', {
+          items: this.state.catalogue.size,
+          users: this.state.histories.users,
+          events: this.state.events,
+        })
+      },
+      (caught: unknown) => log.error('the event log cannot be read', {}, caught),
+    )
+    this.trainer.start()
+    this.#timer = clock.every(settings.snapshotEveryMs, () => {
+      this.checkpoint().catch((caught: unknown) => log.error('no snapshot', {}, caught))
+    })
+  }
+
+  /** Resolves once what was published before this call is applied, or after a short while. */
+  async applied(): Promise<void> {
+    const wait = new AbortController()
+    await Promise.race([
+      Promise.all(this.#subscriptions.map((each) => each.caughtUp())),
+      this.#options.clock.sleep(ownWriteMsMax, wait.signal).catch(() => {}),
+    ])
+    wait.abort()
+  }
+
+  /** Saves the state with its offsets, where anything is new; one save at a time. */
+  checkpoint(): Promise<void> {
+    this.#saving ??= this.#save().finally(() => {
+      this.#saving = undefined
+    })
+    return this.#saving
+  }
+
+  /** Stops everything and saves. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel()
+    await this.trainer.stop()
+    await Promise.all(this.#subscriptions.map((each) => each.close()))
+    await this.#saving
+    await this.#save()
+    await this.#snapshots.close()
+  }
+
+  async #save(): Promise<void> {
+    const { applied } = this.#consumer.counters
+    if (applied === this.#savedAt) return
+    // State and offsets are taken in one turn, so they belong together.
+    await this.#snapshots.save({ state: this.state.save(), offsets: this.#consumer.offsets() })
+    this.#savedAt = applied
+  }
+
+  #apply(batch: readonly StoredEvent[]): Promise<void> {
+    this.#consumer.apply(batch)
+    return Promise.resolve()
+  }
+}
+
+interface EngineParts {
+  readonly state: RecommendState
+  readonly consumer: Consumer
+  readonly knownIds: Iterable<number>
+}

@@ -1,0 +1,334 @@
+import { SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api'
+import type { Clock } from '@spate/runtime/clock'
+import { errorText } from '@spate/runtime/fault'
+import type { Log } from '@spate/runtime/log'
+import { spanNames } from '@spate/telemetry/names'
+import type { Telemetry } from '@spate/telemetry/telemetry'
+import type { RecommendedItem } from './contract.ts'
+import { addNormalised, topOf, type Ranked } from './domain/blend.ts'
+import type { History } from './domain/history.ts'
+import { reasonFor, type Language } from './domain/reason.ts'
+import { BoardPool, type Scores } from './domain/scores.ts'
+import { speak, type Asker, type Knowledge, type Voice } from './domain/knowledge.ts'
+import type { RecommendState } from './domain/state.ts'
+import { candidateFilter, type CandidateRules } from './domain/candidate-filter.ts'
+import { rerank, type RerankOptions } from './domain/rerank.ts'
+import type { ServedModels } from './served-models.ts'
+
+/** One request for a list. */
+export interface RecommendQuery extends CandidateRules {
+  readonly userId: string
+  readonly numItems: number
+  readonly language: Language
+}
+
+/** The list, and what is missing from it. */
+export interface RecommendResult {
+  readonly model: string
+  readonly items: readonly RecommendedItem[]
+  readonly degraded: readonly string[]
+}
+
+/**
+ * A recall channel: adds what it knows to `out`, at once or later. It must stop when `signal`
+ * aborts; what it adds afterwards is lost.
+ */
+export type AskChannel = (
+  voice: Voice,
+  knowledge: Knowledge,
+  asker: Asker,
+  out: Scores,
+  signal?: AbortSignal,
+) => void | Promise<void>
+
+/** What the recommender stands on. */
+export interface RecommenderOptions {
+  readonly state: RecommendState
+  readonly served: ServedModels
+  readonly clock: Clock
+  readonly log: Log
+  readonly telemetry: Telemetry
+  readonly requestBudgetMs: number
+  readonly channelBudgetMs: number
+  readonly rerank?: RerankOptions
+  /** True while the log is still being read: answers say so. */
+  readonly replaying?: () => boolean
+  /** Asks a channel. Default: the pure channels of the domain. Tests pass hung and failing ones. */
+  readonly ask?: AskChannel
+}
+
+interface Heard {
+  readonly voice: Voice
+  readonly weight: number
+  readonly scores: Scores
+}
+
+/** Candidates that go on from the merge to ranking. */
+const candidatesMax = 400
+
+/**
+ * Makes lists: features, all channels side by side within their deadline, merge by normalised
+ * scores, rank, re-rank, a reason for each item. Never empty while an item may be shown.
+ */
+export class Recommender {
+  readonly #options: RecommenderOptions
+  readonly #pool = new BoardPool()
+
+  constructor(options: RecommenderOptions) {
+    this.#options = options
+  }
+
+  /** The list for `query`; `parent` is the context of the request. */
+  async recommend(query: RecommendQuery, parent: Context): Promise<RecommendResult> {
+    const { telemetry, state, served, clock } = this.#options
+    const main = telemetry.tracer.startSpan(
+      spanNames.recommendMain,
+      { attributes: { 'user.id': query.userId, num_items: query.numItems } },
+      parent,
+    )
+    const context = trace.setSpan(parent, main)
+    try {
+      const { models, blend, blendWithRepeats, name } = served.now()
+      const degraded: string[] = this.#options.replaying?.() ? ['state'] : []
+      const history = this.#features(query.userId, context)
+      const knowledge = state.knowledge(models)
+      const asker: Asker = { history, nowMs: clock.now() }
+      const parts = query.seen === 'include' ? blendWithRepeats : blend
+      const heard = await this.#recall({ parts, knowledge, asker, context, degraded })
+      const ranked = this.#merge(query, history, heard, context)
+      const chosen = this.#rerank(query, ranked, context)
+      const items = this.#explain(query, { chosen, heard, asker, knowledge })
+      for (const { scores } of heard) this.#pool.give(scores)
+      main.setAttribute('candidates.count', ranked.length)
+      return { model: name, items, degraded }
+    } catch (caught) {
+      main.recordException(caught instanceof Error ? caught : errorText(caught))
+      main.setStatus({ code: SpanStatusCode.ERROR })
+      throw caught
+    } finally {
+      main.end()
+    }
+  }
+
+  #features(userId: string, context: Context): History {
+    const span = this.#span(spanNames.recommendExtractFeatures, context)
+    const history = this.#options.state.histories.of(userId)
+    span.setAttribute('features.count', history.items.length)
+    span.end()
+    return history
+  }
+
+  async #recall(ask: {
+    readonly parts: readonly { readonly voice: Voice; readonly weight: number }[]
+    readonly knowledge: Knowledge
+    readonly asker: Asker
+    readonly context: Context
+    readonly degraded: string[]
+  }): Promise<Heard[]> {
+    const { clock, channelBudgetMs, requestBudgetMs } = this.#options
+    const recall = this.#span(spanNames.recommendRecall, ask.context)
+    const context = trace.setSpan(ask.context, recall)
+    const budget = new Deadline(clock, Math.min(channelBudgetMs, requestBudgetMs))
+    const answers: (Heard | undefined | Promise<Heard | undefined>)[] = ask.parts.map((part) =>
+      this.#askOne(part, { ...ask, context, budget }),
+    )
+    const late = answers.some((answer) => answer instanceof Promise)
+    // Channels that answer at once cost no turn of the event loop.
+    const settled = late
+      ? await Promise.all(answers.map((answer) => Promise.resolve(answer)))
+      : (answers as (Heard | undefined)[])
+    budget.done()
+    const heard = settled.filter((each): each is Heard => each !== undefined)
+    ask.parts.forEach((part, at) => {
+      if (settled[at] === undefined && !ask.degraded.includes(part.voice.channel))
+        ask.degraded.push(part.voice.channel)
+    })
+    recall.setAttribute(
+      'candidates.count',
+      heard.reduce((count, { scores }) => count + scores.count, 0),
+    )
+    recall.end()
+    return heard
+  }
+
+  /** One channel's answer; undefined where it failed or came too late. */
+  #askOne(
+    part: { readonly voice: Voice; readonly weight: number },
+    ask: {
+      readonly knowledge: Knowledge
+      readonly asker: Asker
+      readonly context: Context
+      readonly budget: Deadline
+    },
+  ): Heard | undefined | Promise<Heard | undefined> {
+    const { voice, weight } = part
+    const span = this.#span(`${spanNames.recommendRecall}.${voice.channel}`, ask.context)
+    const scores = this.#pool.take(ask.knowledge.itemCount)
+    const finish = (failed: unknown): Heard | undefined => {
+      if (failed !== undefined) {
+        span.recordException(failed instanceof Error ? failed : errorText(failed))
+        span.setStatus({ code: SpanStatusCode.ERROR })
+        this.#options.log.warn('a recall channel is missing', {
+          channel: voice.channel,
+          error: errorText(failed),
+        })
+      }
+      span.setAttribute('candidates.count', scores.count)
+      span.end()
+      return failed === undefined ? { voice, weight, scores } : undefined
+    }
+    try {
+      const asking = (this.#options.ask ?? speak)(
+        voice,
+        ask.knowledge,
+        ask.asker,
+        scores,
+        ask.budget.signal,
+      )
+      if (!(asking instanceof Promise)) return finish(undefined)
+      return Promise.race([asking, ask.budget.passed()]).then(
+        () => finish(undefined),
+        (caught: unknown) => finish(caught ?? 'failed'),
+      )
+    } catch (caught) {
+      return finish(caught ?? 'failed')
+    }
+  }
+
+  /** Adds the channels up, filters, keeps the best, and fills up from what is popular or new. */
+  #merge(
+    query: RecommendQuery,
+    history: History,
+    heard: readonly Heard[],
+    context: Context,
+  ): Ranked[] {
+    const { state } = this.#options
+    const span = this.#span(spanNames.recommendRank, context)
+    const items = state.catalogue.size
+    const total = this.#pool.take(items)
+    for (const { scores, weight } of heard) addNormalised(total, scores, weight, items)
+    const allowed = candidateFilter(state.catalogue, history, query)
+    const most = Math.max(candidatesMax, query.numItems)
+    const ranked = topOf(total, most, allowed)
+    if (ranked.length < query.numItems) this.#fill({ ranked, most: query.numItems, allowed, total })
+    if (ranked.length === 0 && query.seen !== 'include') {
+      // Everything that may be shown was seen before: better old friends than an empty page.
+      const again = candidateFilter(state.catalogue, history, { ...query, seen: 'include' })
+      this.#fill({ ranked, most: query.numItems, allowed: again, total })
+    }
+    this.#pool.give(total)
+    span.setAttribute('candidates.count', ranked.length)
+    span.end()
+    return ranked
+  }
+
+  /** Adds popular items, then any, below what is there. */
+  #fill(fill: {
+    readonly ranked: Ranked[]
+    readonly most: number
+    readonly allowed: (item: number) => boolean
+    readonly total: Scores
+  }): void {
+    const { state } = this.#options
+    const { ranked, most, allowed } = fill
+    const there = new Set(ranked.map(({ item }) => item))
+    let floor = Math.min(0, ...ranked.map(({ score }) => score))
+    const add = (item: number): void => {
+      if (ranked.length >= most || there.has(item) || !allowed(item)) return
+      there.add(item)
+      floor -= 1e-6
+      ranked.push({ item, score: floor })
+    }
+    for (const item of state.popularity.top('ever', most + 1000)) add(item)
+    for (let item = state.catalogue.size - 1; item >= 0 && ranked.length < most; item--) add(item)
+  }
+
+  #rerank(query: RecommendQuery, ranked: readonly Ranked[], context: Context): readonly Ranked[] {
+    const span = this.#span(spanNames.recommendRerank, context)
+    const chosen = rerank(
+      ranked,
+      query.numItems,
+      this.#options.state.catalogue,
+      this.#options.rerank,
+    )
+    span.end()
+    return chosen
+  }
+
+  #explain(
+    query: RecommendQuery,
+    from: {
+      readonly chosen: readonly Ranked[]
+      readonly heard: readonly Heard[]
+      readonly asker: Asker
+      readonly knowledge: Knowledge
+    },
+  ): RecommendedItem[] {
+    const { catalogue } = this.#options.state
+    const items = catalogue.size
+    const scales = from.heard.map(({ scores, weight }) => {
+      const deviation = scores.deviation(items)
+      return deviation === 0 ? 0 : weight / deviation
+    })
+    const source = {
+      knowledge: from.knowledge,
+      catalogue,
+      history: from.asker.history,
+      nowMs: from.asker.nowMs,
+      language: query.language,
+    }
+    return from.chosen.map(({ item, score }) => {
+      let best: Voice | undefined
+      let most = 0
+      from.heard.forEach(({ voice, scores }, at) => {
+        const share = (scales[at] as number) * (scores.values[item] as number)
+        if (share <= most) return
+        most = share
+        best = voice
+      })
+      const reason = reasonFor(item, best, source)
+      return { itemId: catalogue.at(item)?.itemId ?? '', score: rounded(score), reason }
+    })
+  }
+
+  #span(name: string, context: Context): Span {
+    return this.#options.telemetry.tracer.startSpan(name, {}, context)
+  }
+}
+
+const rounded = (score: number): number => Math.round(score * 1e6) / 1e6
+
+/** A point in time that is only waited for where somebody asks. */
+class Deadline {
+  readonly #clock: Clock
+  readonly #untilMs: number
+  readonly #abort = new AbortController()
+  #passed: Promise<never> | undefined
+  #timer: { cancel(): void } | undefined
+
+  constructor(clock: Clock, budgetMs: number) {
+    this.#clock = clock
+    this.#untilMs = clock.elapsed() + budgetMs
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** Rejects when the time is over. */
+  passed(): Promise<never> {
+    this.#passed ??= new Promise<never>((_, reject) => {
+      this.#timer = this.#clock.after(this.#untilMs - this.#clock.elapsed(), () => {
+        this.#abort.abort()
+        reject(new Error('the deadline is past'))
+      })
+    })
+    this.#passed.catch(() => {})
+    return this.#passed
+  }
+
+  /** Nobody waits any more. */
+  done(): void {
+    this.#timer?.cancel()
+  }
+}

@@ -1,0 +1,247 @@
+import Type from 'typebox'
+import { typedRoute } from '@spate/http/input'
+import type { Request, Response } from '@spate/http/exchange'
+import { jsonReader } from '@spate/http/json'
+import { jsonResponse } from '@spate/http/problem'
+import type { Route } from '@spate/http/router'
+import { uuidv7 } from '@spate/runtime/chance'
+import type { Clock } from '@spate/runtime/clock'
+import { Fault, shown } from '@spate/runtime/fault'
+import { recommendBody, wireLimits, type RecommendAnswer, type RecommendBody } from './contract.ts'
+import type { Language } from './domain/reason.ts'
+import type { RecommendState } from './domain/state.ts'
+import { popularitySpans, type PopularitySpan } from './domain/popularity.ts'
+import type { Ingest } from './ingest.ts'
+import { itemRoutes } from './item-routes.ts'
+import type { Recommender } from './recommender.ts'
+import type { ServedModels } from './served-models.ts'
+import { similarItems } from './similar.ts'
+import type { Trainer } from './trainer.ts'
+
+/** What the routes stand on. */
+export interface RouteParts {
+  readonly recommender: Recommender
+  readonly ingest: Ingest
+  readonly state: RecommendState
+  readonly served: ServedModels
+  readonly trainer: Trainer
+  readonly clock: Clock
+  /** Resolves once what was published before this call is applied, or after a short while. */
+  readonly applied: () => Promise<void>
+}
+
+const numItemsDefault = 20
+const eventsBytesMax = 8 * 1024 * 1024
+
+/** The routes of contract section 4. */
+export function recommendRoutes(parts: RouteParts): Route[] {
+  return [
+    recommendRoute(parts),
+    eventsRoute(parts),
+    ...itemRoutes(parts),
+    similarRoute(parts),
+    popularRoute(parts),
+    modelsRoute(parts),
+    ...trainRoutes(parts),
+  ]
+}
+
+function recommendRoute({ recommender, clock }: RouteParts): Route {
+  return typedRoute({
+    method: 'POST',
+    path: '/recommend',
+    name: 'recommend',
+    summary: 'A list for a user, with the reason for each item',
+    body: recommendBody,
+    handler: async (request, { body }) => {
+      const query = {
+        ...filtersOf(body),
+        userId: body.userId,
+        numItems: body.numItems ?? numItemsDefault,
+        candidates: body.candidates,
+        exclude: body.exclude,
+        language: languageOf(request),
+      }
+      const { model, items, degraded } = await recommender.recommend(query, request.context)
+      const answer: RecommendAnswer = {
+        requestId: uuidv7(clock.now()),
+        model,
+        items,
+        ...(degraded.length === 0 ? {} : { degraded }),
+      }
+      return jsonResponse(200, answer)
+    },
+  })
+}
+
+function filtersOf(body: RecommendBody): {
+  categories: readonly string[] | undefined
+  tags: readonly string[] | undefined
+  priceMin: number | undefined
+  priceMax: number | undefined
+  seen: 'exclude' | 'include'
+} {
+  const { categories, tags, priceMin, priceMax, seen = 'exclude' } = body.filters ?? {}
+  return { categories, tags, priceMin, priceMax, seen }
+}
+
+/** zh-CN where the caller asks for Chinese first, or asks for nothing; else en. */
+export function languageOf(request: Pick<Request, 'headers'>): Language {
+  const accepted = request.headers.get('accept-language')
+  if (accepted === undefined || accepted.trim() === '' || accepted.trim() === '*') return 'zh-CN'
+  const quality = (tag: string): number => {
+    let best = -1
+    for (const part of accepted.split(',')) {
+      const [name = '', ...parameters] = part.trim().toLowerCase().split(';')
+      if (name !== tag && !name.startsWith(`${tag}-`)) continue
+      const q = parameters.find((each) => each.trim().startsWith('q='))
+      const value = q === undefined ? 1 : Number(q.trim().slice(2))
+      if (Number.isFinite(value)) best = Math.max(best, value)
+    }
+    return best
+  }
+  return quality('zh') > quality('en') ? 'zh-CN' : 'en'
+}
+
+function eventsRoute({ ingest }: RouteParts): Route {
+  const reader = jsonReader(Type.Unknown(), { bytesMax: eventsBytesMax })
+  const answer = async (request: Request, body: unknown): Promise<Response> => {
+    if (!Array.isArray(body)) {
+      const result = await ingest.events([body], request.context)
+      const refused = result.rejected[0]
+      if (refused)
+        throw new Fault('invalid_field', refused.message, {
+          fields: [{ field: fieldOf(refused.message), expected: refused.message }],
+        })
+      return jsonResponse(202, result)
+    }
+    if (body.length > wireLimits.eventsPerCallMax)
+      throw new Fault('payload_too_large', undefined, {
+        fields: [
+          {
+            field: 'body',
+            value: `${body.length} events`,
+            expected: `at most ${wireLimits.eventsPerCallMax} events`,
+          },
+        ],
+      })
+    return jsonResponse(202, await ingest.events(body, request.context))
+  }
+  return {
+    method: 'POST',
+    path: '/recommend/events',
+    name: 'recordEvents',
+    summary: 'Records what users did; one event or a list of them',
+    status: 202,
+    handler: async (request) => answer(request, await reader.read(request)),
+  }
+}
+
+const fieldOf = (message: string): string => message.slice(0, Math.max(0, message.indexOf(':')))
+
+function similarRoute(parts: RouteParts): Route {
+  return typedRoute({
+    method: 'GET',
+    path: '/recommend/similar/{itemId}',
+    name: 'similarItems',
+    summary: 'Items that go with an item',
+    query: Type.Object({
+      numItems: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.numItemsMax })),
+    }),
+    refusals: [404],
+    handler: (request, { query }) => {
+      const itemId = request.params['itemId'] ?? ''
+      const number = parts.state.catalogue.numberOf(itemId)
+      if (number === undefined) throw new Fault('not_found', `no item "${shown(itemId)}"`)
+      const { models, name } = parts.served.now()
+      const items = similarItems(number, {
+        state: parts.state,
+        models,
+        most: query.numItems ?? numItemsDefault,
+        nowMs: parts.clock.now(),
+      })
+      return jsonResponse(200, { itemId, model: name, items })
+    },
+  })
+}
+
+function popularRoute({ state, clock }: RouteParts): Route {
+  return typedRoute({
+    method: 'GET',
+    path: '/recommend/popular',
+    name: 'popularItems',
+    summary: 'What is wanted now',
+    query: Type.Object({
+      numItems: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.numItemsMax })),
+      span: Type.Optional(Type.Union(popularitySpans.map((span) => Type.Literal(span)))),
+    }),
+    handler: (_, { query }) => {
+      const span = (query.span ?? 'fortnight') as PopularitySpan
+      const most = query.numItems ?? numItemsDefault
+      const nowMs = clock.now()
+      const items: { itemId: string; title: string; score: number }[] = []
+      for (const number of state.popularity.top(span, most + 1000)) {
+        if (items.length === most) break
+        const item = state.catalogue.at(number)
+        if (!item || !state.catalogue.showable(number)) continue
+        const score = state.popularity.value(number, span, nowMs)
+        items.push({ itemId: item.itemId, title: item.title, score })
+      }
+      return jsonResponse(200, { span, items })
+    },
+  })
+}
+
+function modelsRoute({ served, state, trainer }: RouteParts): Route {
+  return {
+    method: 'GET',
+    path: '/recommend/models',
+    name: 'models',
+    summary: 'What ranks now, and what it was chosen by',
+    handler: () => {
+      const { name, version, blend, blendWithRepeats, training } = served.now()
+      return jsonResponse(200, {
+        model: name,
+        version,
+        blend,
+        blendWithRepeats,
+        training: training ?? null,
+        trainings: trainer.runs,
+        state: {
+          items: state.catalogue.size,
+          users: state.histories.users,
+          events: state.events,
+          usersDropped: state.histories.evictions,
+          rowsPruned: state.covisitation.prunings,
+        },
+      })
+    },
+  }
+}
+
+function trainRoutes({ trainer }: RouteParts): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/recommend/train',
+      name: 'train',
+      summary: 'Trains now',
+      admin: true,
+      status: 202,
+      handler: () => jsonResponse(202, trainer.train()),
+    },
+    {
+      method: 'GET',
+      path: '/recommend/train/{id}',
+      name: 'training',
+      summary: 'A training, by its number',
+      admin: true,
+      refusals: [404],
+      handler: (request) => {
+        const run = trainer.runs.find(({ id }) => String(id) === request.params['id'])
+        if (!run) throw new Fault('not_found', 'no such training is kept')
+        return jsonResponse(200, run)
+      },
+    },
+  ]
+}

@@ -1,0 +1,82 @@
+import { listenLimitSettings, type ListenLimits } from '@spate/http/listener-limits'
+import {
+  listenSettings,
+  rateLimitSettings,
+  type ListenSettings,
+  type RateLimitSettings,
+} from '@spate/http/settings'
+import { duration, integer, type TableOf } from '@spate/runtime/settings'
+
+/** Settings of the recommend program. */
+export interface RecommendSettings extends ListenSettings, ListenLimits, RateLimitSettings {
+  readonly itemsMax: number
+  readonly usersMax: number
+  readonly eventsPerUserMax: number
+  readonly eventIdsMax: number
+  readonly requestBudgetMs: number
+  readonly channelBudgetMs: number
+  readonly trainAfterEvents: number
+  readonly trainEveryMs: number
+  readonly headItemsMax: number
+  readonly snapshotEveryMs: number
+  readonly featureTtlMs: number
+  readonly featureKeysMax: number
+  readonly warmupConcurrency: number
+}
+
+const dayMs = 86_400_000
+
+/** The table; `--help` and the reference page are made from it. */
+export const recommendSettings: TableOf<RecommendSettings> = {
+  ...listenSettings(8082),
+  ...listenLimitSettings,
+  ...rateLimitSettings,
+  itemsMax: integer(1_000_000, 1, 10_000_000, 'Items held; events on further ones are refused'),
+  usersMax: integer(
+    1_000_000,
+    1,
+    100_000_000,
+    'Users whose history is held; the longest idle one makes room',
+  ),
+  eventsPerUserMax: integer(1000, 10, 100_000, 'Events held a user; the oldest make room'),
+  eventIdsMax: integer(
+    500_000,
+    1000,
+    50_000_000,
+    'Event ids remembered so that a repeated event counts once (40 bytes each)',
+  ),
+  requestBudgetMs: duration(150, 5, 10_000, 'Time a list may take before what is there is served'),
+  channelBudgetMs: duration(
+    60,
+    1,
+    10_000,
+    'Time one recall channel may take; a later answer is left out and named in `degraded`',
+  ),
+  trainAfterEvents: integer(
+    2000,
+    1,
+    1_000_000_000,
+    'New events after which models are trained again',
+  ),
+  trainEveryMs: duration(
+    60_000,
+    1000,
+    30 * dayMs,
+    'Least time between two trainings; training runs in a worker thread',
+  ),
+  headItemsMax: integer(
+    4000,
+    16,
+    10_000,
+    'Most popular items in the dense models; time grows with its cube, memory with its square',
+  ),
+  snapshotEveryMs: duration(
+    60_000,
+    1000,
+    dayMs,
+    'Time between snapshots of the state; a restart replays what came after the last',
+  ),
+  featureTtlMs: duration(3_600_000, 1000, 30 * dayMs, 'Life of a cached feature vector, +- 10 %'),
+  featureKeysMax: integer(200_000, 100, 10_000_000, 'Feature vectors held in the cache'),
+  warmupConcurrency: integer(8, 1, 256, 'Users whose features are warmed at the same time'),
+}

@@ -1,0 +1,96 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openEmbeddedEventLog } from '@spate/eventlog/embedded'
+import { adminToken } from '@spate/http/admin-token'
+import { SeededChance } from '@spate/runtime/chance'
+import { systemClock } from '@spate/runtime/clock'
+import { silentLog } from '@spate/runtime/log'
+import { loadSettings } from '@spate/runtime/settings-load'
+import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
+import type { SpanRecord } from '@spate/telemetry/span-record'
+import type { EventLog } from '@spate/eventlog/event-log'
+import { startRecommend, type RunningRecommend } from '../main.ts'
+import type { AskChannel } from '../recommender.ts'
+import { recommendSettings } from '../settings.ts'
+
+/** The program on a free port over a folder of its own, for tests. */
+export interface TestProgram {
+  readonly url: string
+  readonly running: RunningRecommend
+  readonly eventLog: EventLog
+  readonly folder: string
+  readonly spans: SpanRecord[]
+  readonly telemetry: Telemetry
+  /** Sends JSON; resolves to status and parsed body. */
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
+  stop(): Promise<void>
+}
+
+/** Status and body of an answer. */
+export interface Answer {
+  readonly status: number
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+}
+
+/** Starts the program; `folder` of an earlier one goes on with its data. */
+export async function startTestProgram(
+  options: { folder?: string; flags?: readonly string[]; ask?: AskChannel } = {},
+): Promise<TestProgram> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'recommend-')))
+  const { values } = loadSettings(recommendSettings, {
+    program: 'recommend',
+    flags: ['--port', '0', ...(options.flags ?? [])],
+    env: {},
+  })
+  const spans: SpanRecord[] = []
+  const telemetry = createTelemetry({
+    serviceName: 'spate-recommend',
+    chance: new SeededChance(7),
+    sampling: { kind: 'fixed', probability: 1 } as never,
+    sinks: [(batch) => void spans.push(...batch)],
+  })
+  const clock = systemClock
+  const eventLog = await openEmbeddedEventLog({ folder: join(folder, 'eventlog'), clock })
+  const running = await startRecommend({
+    settings: values,
+    clock,
+    chance: new SeededChance(1),
+    log: silentLog,
+    telemetry,
+    dataDir: folder,
+    adminToken: adminToken('a-token-for-tests-only'),
+    eventLog,
+    ...(options.ask ? { ask: options.ask } : {}),
+  })
+  const url = running.urls['traffic'] ?? ''
+  return {
+    url,
+    running,
+    eventLog,
+    folder,
+    spans,
+    telemetry,
+    call: async (method, path, body, headers = {}) => {
+      const answer = await fetch(`${url}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(body === undefined
+          ? {}
+          : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await answer.text()
+      return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
+    },
+    stop: async () => {
+      await running.stop()
+      await eventLog.close()
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { Worker } from 'node:worker_threads'
+import type { Clock, Timer } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
+import type { Log } from '@spate/runtime/log'
+import type { Interactions } from './domain/interactions.ts'
+import type { RecommendState } from './domain/state.ts'
+import { trainingDefaults, type Trained, type TrainingOptions } from './domain/training.ts'
+import type { ServedModels } from './served-models.ts'
+import type { TrainingJob } from './training-worker.ts'
+
+/** Trains in a thread of its own, so that no request waits. Rejects where the thread fails. */
+export function trainInWorker(
+  interactions: Interactions,
+  options: TrainingOptions,
+  signal?: AbortSignal,
+): Promise<Trained> {
+  const job: TrainingJob = { interactions, options }
+  const worker = new Worker(new URL('./training-worker.ts', import.meta.url), { workerData: job })
+  return new Promise((resolve, reject) => {
+    const stop = (): void => void worker.terminate()
+    signal?.addEventListener('abort', stop, { once: true })
+    worker.once('message', resolve)
+    worker.once('error', (caught) => reject(Fault.from(caught)))
+    worker.once('exit', () => {
+      signal?.removeEventListener('abort', stop)
+      // After a message this changes nothing; without one the thread was stopped.
+      reject(new Fault('cancelled', 'the training was stopped'))
+    })
+  })
+}
+
+/** One training, as `GET /recommend/train/{id}` shows it. */
+export interface TrainingRun {
+  readonly id: number
+  status: 'running' | 'done' | 'failed'
+  seconds?: number
+  model?: string
+  error?: string
+}
+
+/** What the trainer stands on. */
+export interface TrainerOptions {
+  readonly state: RecommendState
+  readonly served: ServedModels
+  readonly clock: Clock
+  readonly log: Log
+  readonly trainAfterEvents: number
+  readonly trainEveryMs: number
+  readonly headItemsMax: number
+}
+
+/** Runs kept to show. */
+const runsMax = 20
+
+/** Trains again when enough is new, one training at a time, and swaps the result in whole. */
+export class Trainer {
+  readonly #options: TrainerOptions
+  readonly #runs: TrainingRun[] = []
+  readonly #abort = new AbortController()
+  #running: Promise<void> | undefined
+  #timer: Timer | undefined
+  #trainedAtEvents = 0
+  #lastMs = -Infinity
+
+  constructor(options: TrainerOptions) {
+    this.#options = options
+  }
+
+  get runs(): readonly TrainingRun[] {
+    return this.#runs
+  }
+
+  /** Looks once a second whether a training is due. */
+  start(): void {
+    this.#timer = this.#options.clock.every(1000, () => this.#lookAround())
+  }
+
+  /** Starts a training now, or gives the one that runs. */
+  train(): TrainingRun {
+    const last = this.#runs.at(-1)
+    if (this.#running && last) return last
+    const run: TrainingRun = { id: (last?.id ?? 0) + 1, status: 'running' }
+    this.#runs.push(run)
+    if (this.#runs.length > runsMax) this.#runs.shift()
+    this.#running = this.#run(run).finally(() => {
+      this.#running = undefined
+    })
+    return run
+  }
+
+  /** Resolves when no training runs any more. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  /** Stops the clock and a training under way. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel()
+    this.#abort.abort()
+    await this.#running
+  }
+
+  #lookAround(): void {
+    const { state, clock, trainAfterEvents, trainEveryMs } = this.#options
+    if (this.#running || clock.elapsed() - this.#lastMs < trainEveryMs) return
+    // The first training comes early: a small shop should not wait for thousands of events.
+    const due = this.#trainedAtEvents === 0 ? Math.min(200, trainAfterEvents) : trainAfterEvents
+    if (state.events - this.#trainedAtEvents >= due) this.train()
+  }
+
+  /** Never rejects: what goes wrong is in the run and in the log. */
+  async #run(run: TrainingRun): Promise<void> {
+    const { state, served, clock, log, headItemsMax } = this.#options
+    const startMs = clock.elapsed()
+    this.#lastMs = startMs
+    this.#trainedAtEvents = state.events
+    try {
+      const interactions = state.interactions()
+      const options: TrainingOptions = { ...trainingDefaults, headItemsMax }
+      const trained = await trainInWorker(interactions, options, this.#abort.signal)
+      run.seconds = (clock.elapsed() - startMs) / 1000
+      const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
+      const next = served.swap({
+        models,
+        blend,
+        blendWithRepeats,
+        training: {
+          seconds: run.seconds,
+          events: interactions.items.length,
+          users: interactions.start.length - 1,
+          items: interactions.itemCount,
+          repeatShare,
+          trials,
+          score: scores.blend,
+          scoreWithRepeats: scores.blendWithRepeats,
+        },
+      })
+      run.model = next.name
+      run.status = 'done'
+      log.info('trained', {
+        model: next.name,
+        seconds: run.seconds,
+        events: interactions.items.length,
+      })
+    } catch (caught) {
+      run.status = 'failed'
+      const fault = Fault.from(caught)
+      run.error = fault.code
+      if (fault.code !== 'cancelled') log.error('training failed', {}, caught)
+    }
+  }
+}
