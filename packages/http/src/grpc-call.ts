@@ -16,9 +16,17 @@ import {
   type Histogram,
   type Span,
 } from '@opentelemetry/api'
+import type { Clock } from '@spate/runtime/clock'
 import { errorText, Fault } from '@spate/runtime/fault'
+import type { Log } from '@spate/runtime/log'
 import type { TSchema } from 'typebox'
-import type { GrpcCall, GrpcCounters, GrpcLimits, GrpcMethod, GrpcServerOptions } from './grpc.ts'
+import type {
+  GrpcCall,
+  GrpcCounters,
+  GrpcLimits,
+  GrpcMethod,
+  GrpcTelemetry,
+} from './grpc-method.ts'
 import { grpcStatus, statusName } from './grpc-status.ts'
 import { HeaderList } from './header-list.ts'
 import { schemaCheck, type SchemaCheck } from './json.ts'
@@ -41,14 +49,21 @@ interface Exchange {
   end(fault: Fault | undefined): boolean
 }
 
+interface RunnerOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly telemetry?: GrpcTelemetry
+  readonly limits: GrpcLimits
+}
+
 /** Runs methods: context, span, deadline, limits, faults. */
 export class CallRunner {
   readonly counters: GrpcCounters = { started: 0, ok: 0, failed: 0, refused: 0 }
-  readonly #options: GrpcServerOptions & { readonly limits: GrpcLimits }
+  readonly #options: RunnerOptions
   readonly #duration: Histogram | undefined
   #active = 0
 
-  constructor(options: GrpcServerOptions & { readonly limits: GrpcLimits }) {
+  constructor(options: RunnerOptions) {
     this.#options = options
     this.#duration = options.telemetry?.meter.createHistogram('rpc.server.call.duration', {
       unit: 's',

@@ -9,7 +9,7 @@ import {
 } from '@opentelemetry/api'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
-import type { GrpcTelemetry } from './grpc.ts'
+import type { GrpcTelemetry } from './grpc-method.ts'
 import { grpcFault, statusName } from './grpc-status.ts'
 import { loadService, type ProtoMethod, type ProtoService } from './grpc-proto.ts'
 

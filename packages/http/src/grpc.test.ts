@@ -10,13 +10,8 @@ import { Fault, type FaultCode } from '@spate/runtime/fault'
 import { silentLog } from '@spate/runtime/log'
 import { createTelemetry } from '@spate/telemetry/telemetry'
 import { createGrpcClient, type GrpcClient } from './grpc-client.ts'
-import {
-  createGrpcServer,
-  type GrpcCall,
-  type GrpcMethod,
-  type GrpcServer,
-  type GrpcServerOptions,
-} from './grpc.ts'
+import type { GrpcCall, GrpcMethod } from './grpc-method.ts'
+import { createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc.ts'
 
 const proto = join(import.meta.dirname, 'grpc-test.proto')
 const name = 'spate.http.test.v1.Echo'

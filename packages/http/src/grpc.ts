@@ -7,13 +7,18 @@ import {
 } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
-import type { Context, Meter, Span, TextMapPropagator, Tracer } from '@opentelemetry/api'
 import type { Clock } from '@spate/runtime/clock'
 import { errorCode, Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { TSchema } from 'typebox'
-import type { Headers } from './exchange.ts'
 import { CallRunner } from './grpc-call.ts'
+import {
+  grpcLimits,
+  type GrpcCounters,
+  type GrpcLimits,
+  type GrpcMethod,
+  type GrpcTelemetry,
+} from './grpc-method.ts'
 import { loadService, type ProtoService } from './grpc-proto.ts'
 
 /**
@@ -21,26 +26,6 @@ import { loadService, type ProtoService } from './grpc-proto.ts'
  * deadlines, trace context in, faults as statuses, bounded messages and calls, graceful drain.
  * Unary and server-streaming methods; no method of ours streams from the client.
  */
-
-/** What a method gets beside its request. */
-export interface GrpcCall {
-  /** Full name: `spate.seckill.v1.Seckill/Purchase`. */
-  readonly method: string
-  /** The call's metadata, as headers; binary values are base64. */
-  readonly headers: Headers
-  /** Address of the peer, no port. */
-  readonly peerAddress: string
-  /** Ms left until the deadline of the call, when it began. */
-  readonly timeLeftMs: number
-  /** Aborts when the client cancels or the deadline passes. */
-  readonly signal: AbortSignal
-  readonly span: Span
-  /** Parent for child spans and outgoing calls. */
-  readonly context: Context
-}
-
-/** Answers one method: a message, its promise, or many messages where the `.proto` says `stream`. */
-export type GrpcMethod = (request: never, call: GrpcCall) => unknown
 
 /** One service. */
 export interface GrpcService {
@@ -55,42 +40,6 @@ export interface GrpcService {
   readonly includeDirs?: readonly string[]
 }
 
-/** The parts of telemetry a gRPC server uses. */
-export interface GrpcTelemetry {
-  readonly tracer: Tracer
-  readonly meter: Meter
-  readonly propagator: TextMapPropagator
-}
-
-/** Limits of a gRPC server. */
-export interface GrpcLimits {
-  /** Largest request message, bytes. Default 64 KiB. */
-  readonly requestBytesMax: number
-  /** Largest answer message, bytes. Default 4 MiB. */
-  readonly answerBytesMax: number
-  /** Metadata of one call, bytes. Default 16 KiB. */
-  readonly metadataBytesMax: number
-  /** Calls under way on one connection. Default 1,000. */
-  readonly streamsMax: number
-  /** Calls under way in all; more get UNAVAILABLE. Default 10,000. */
-  readonly callsMax: number
-  /** Time a unary call may take where the client sets no sooner deadline, ms. Default 30,000. */
-  readonly callMsMax: number
-  /** Time calls may take to finish once the server closes, ms. Default 10,000. */
-  readonly drainMs: number
-}
-
-/** Limits where nothing else is said. */
-export const grpcLimits: GrpcLimits = {
-  requestBytesMax: 64 * 1024,
-  answerBytesMax: 4 * 1024 * 1024,
-  metadataBytesMax: 16 * 1024,
-  streamsMax: 1000,
-  callsMax: 10_000,
-  callMsMax: 30_000,
-  drainMs: 10_000,
-}
-
 /** How to serve. */
 export interface GrpcServerOptions {
   readonly host: string
@@ -103,15 +52,6 @@ export interface GrpcServerOptions {
   readonly limits?: Partial<GrpcLimits>
   /** PEM texts; plain text where absent. */
   readonly tls?: { readonly key: string; readonly cert: string }
-}
-
-/** What a server has done. */
-export interface GrpcCounters {
-  started: number
-  ok: number
-  failed: number
-  /** Calls refused because too many were under way. */
-  refused: number
 }
 
 /** A server that listens. */

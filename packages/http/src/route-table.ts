@@ -1,36 +1,44 @@
 import assert from 'node:assert/strict'
-import type { Route } from './router.ts'
+
+/** What a table needs of a route. */
+export interface Patterned {
+  readonly method: string
+  /** Pattern: see `Route.path`. */
+  readonly path: string
+}
 
 /** The routes of one path, by method. */
-export type Methods = ReadonlyMap<string, Route>
+export type Methods<Route> = ReadonlyMap<string, Route>
 
 /** A path that matched. */
-export interface RouteMatch {
-  readonly methods: Methods
+export interface RouteMatch<Route> {
+  readonly methods: Methods<Route>
   /** Decoded values; undefined where the pattern has no parameters. */
   readonly params: Readonly<Record<string, string>> | undefined
 }
 
-interface Node {
-  readonly exact: Map<string, Node>
+interface Node<Route> {
+  readonly exact: Map<string, Node<Route>>
   /** `{name}`: any one segment. */
-  any: Node | undefined
+  any: Node<Route> | undefined
   /** `{name...}`: all that is left. */
-  rest: Leaf | undefined
-  leaf: Leaf | undefined
+  rest: Leaf<Route> | undefined
+  leaf: Leaf<Route> | undefined
 }
 
-interface Leaf {
+interface Leaf<Route> {
   readonly pattern: string
   readonly names: readonly string[]
   readonly methods: Map<string, Route>
 }
 
-const node = (): Node => ({ exact: new Map(), any: undefined, rest: undefined, leaf: undefined })
+function node<Route>(): Node<Route> {
+  return { exact: new Map(), any: undefined, rest: undefined, leaf: undefined }
+}
 
 /** Patterns as a tree of segments, and those without parameters as a map besides. */
-export class RouteTable {
-  readonly #root: Node = node()
+export class RouteTable<Route extends Patterned> {
+  readonly #root: Node<Route> = node()
   readonly #plain = new Map<string, Map<string, Route>>()
 
   /** Refuses patterns that are malformed or given twice: that is a bug, so it asserts. */
@@ -39,14 +47,14 @@ export class RouteTable {
   }
 
   /** Routes whose pattern is `path`, byte for byte. O(1). */
-  exact(path: string): Methods | undefined {
+  exact(path: string): Methods<Route> | undefined {
     return this.#plain.get(path)
   }
 
   /** Value of `Allow` for the whole server. */
   methods(): string {
     const names = new Set(['HEAD', 'OPTIONS'])
-    const visit = (at: Node): void => {
+    const visit = (at: Node<Route>): void => {
       for (const leaf of [at.leaf, at.rest])
         for (const method of leaf?.methods.keys() ?? []) names.add(method)
       for (const child of at.exact.values()) visit(child)
@@ -57,7 +65,7 @@ export class RouteTable {
   }
 
   /** The pattern for `path`; `malformed` where its percent-encoding is. O(segments), 2^params at worst. */
-  match(path: string): RouteMatch | 'malformed' | undefined {
+  match(path: string): RouteMatch<Route> | 'malformed' | undefined {
     const plain = this.#plain.get(path)
     if (plain) return { methods: plain, params: undefined }
     const segments = path.slice(1).split('/')
@@ -102,12 +110,12 @@ export class RouteTable {
   }
 }
 
-function walk(
-  at: Node,
+function walk<Route>(
+  at: Node<Route>,
   segments: readonly string[],
   depth: number,
   values: readonly string[],
-): RouteMatch | undefined {
+): RouteMatch<Route> | undefined {
   const segment = segments[depth]
   if (segment === undefined) return at.leaf && found(at.leaf, values)
   const next = at.exact.get(segment)
@@ -121,7 +129,7 @@ function walk(
   return at.rest && left !== '' ? found(at.rest, [...values, left as string]) : undefined
 }
 
-function found(leaf: Leaf, values: readonly string[]): RouteMatch {
+function found<Route>(leaf: Leaf<Route>, values: readonly string[]): RouteMatch<Route> {
   if (leaf.names.length === 0) return { methods: leaf.methods, params: undefined }
   const params: Record<string, string> = {}
   leaf.names.forEach((name, at) => (params[name] = values[at] as string))
