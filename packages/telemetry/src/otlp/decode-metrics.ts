@@ -25,7 +25,7 @@ export function decodeMetrics(bytes: Uint8Array): MetricData[] {
       else if (item.field === 3) unit = item.string()
       else body = readBody(item) ?? body
     }
-    if (body) metrics.push({ name, unit, description, resource, scope, ...body } as MetricData)
+    if (body) metrics.push({ name, unit, description, resource, scope, ...body })
   })
   return metrics
 }

@@ -1,4 +1,3 @@
-import type { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { SpanEvent, SpanLink, SpanRecord } from '../span-record.ts'
 import { AttributeReader, readEnvelope } from './decode-values.ts'
 import type { Scope, Values } from './model.ts'
@@ -44,7 +43,7 @@ function readSpan(reader: ProtoReader, resource: Values, scope: Scope): SpanReco
     droppedEvents: 0,
     links,
     droppedLinks: 0,
-    status: { code: 0 as SpanStatusCode },
+    status: { code: 0 },
     service: serviceOf(resource),
     resource,
     scope,
@@ -78,7 +77,7 @@ function readSpanField(
       span.name = reader.string()
       break
     case 6:
-      span.kind = Math.min(4, Math.max(0, reader.uint() - 1)) as SpanKind
+      span.kind = Math.min(4, Math.max(0, reader.uint() - 1))
       break
     case 7:
       span.startMs = reader.nanos()
@@ -170,7 +169,5 @@ function readStatus(reader: ProtoReader): SpanRecord['status'] {
     else if (reader.field === 3) code = Math.min(2, reader.uint())
     else reader.skip()
   }
-  return message === ''
-    ? { code: code as SpanStatusCode }
-    : { code: code as SpanStatusCode, message }
+  return message === '' ? { code: code } : { code: code, message }
 }

@@ -104,12 +104,23 @@ export function readScope(reader: ProtoReader): Scope {
   const inner = reader.message()
   let name = ''
   let version = ''
+  let attributes: AttributeReader | undefined
   while (inner.next()) {
     if (inner.field === 1) name = inner.string()
     else if (inner.field === 2) version = inner.string()
+    else if (inner.field === 3) (attributes ??= new AttributeReader()).add(inner)
     else inner.skip()
   }
-  return version === '' ? { name } : { name, version }
+  return scopeOf(name, version, attributes?.values)
+}
+
+/** A scope with only the parts that are there. */
+export function scopeOf(name: string, version: string, attributes: Values | undefined): Scope {
+  return {
+    name,
+    ...(version === '' ? {} : { version }),
+    ...(attributes === undefined ? {} : { attributes }),
+  }
 }
 
 /**

@@ -60,5 +60,6 @@ export function writeScope(writer: ProtoWriter, scope: Scope): void {
   const mark = writer.open(1)
   writer.string(1, scope.name)
   writer.string(2, scope.version ?? '')
+  if (scope.attributes) writeAttributes(writer, 3, scope.attributes)
   writer.close(mark)
 }

@@ -20,6 +20,7 @@ export type Values = Readonly<Record<string, Value>>
 export interface Scope {
   readonly name: string
   readonly version?: string
+  readonly attributes?: Values
 }
 
 /** A measurement linked to a trace. */

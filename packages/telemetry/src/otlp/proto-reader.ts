@@ -133,7 +133,7 @@ export class ProtoReader {
     this.#expect(2)
     const length = this.#varint()
     const at = this.#take(length)
-    return Uint8Array.prototype.slice.call(this.#bytes, at, at + length)
+    return new Uint8Array(this.#bytes.subarray(at, at + length))
   }
 
   /** A reader over the nested message. */

@@ -19,7 +19,7 @@ export class ProtoWriter {
 
   /** A copy of what was written; the writer is empty again and keeps its memory. */
   finish(): Uint8Array {
-    const bytes = Uint8Array.prototype.slice.call(this.#buffer, 0, this.#at)
+    const bytes = new Uint8Array(this.#buffer.subarray(0, this.#at))
     this.#at = 0
     return bytes
   }
