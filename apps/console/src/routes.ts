@@ -1,0 +1,156 @@
+import type { Request, Response } from '@spate/http/exchange'
+import type { Html } from '@spate/http/html'
+import { jsonResponse, textResponse } from '@spate/http/problem'
+import { parseQuery } from '@spate/http/query'
+import type { Route } from '@spate/http/router'
+import type { SseHub } from '@spate/http/sse'
+import { Fault } from '@spate/runtime/fault'
+import { severities, type Severity } from '@spate/runtime/log'
+import type { TraceStore, TraceSummary } from '@spate/telemetry/trace-store'
+import { favicon, script, styles } from './assets.ts'
+import type { LogBook } from './log-book.ts'
+import { logsPage } from './pages/logs.ts'
+import { overviewPage, overviewPanels, type Overview } from './pages/overview.ts'
+import { rowsOf, tracePage, traceText } from './pages/trace.ts'
+import { tracesPage } from './pages/traces.ts'
+
+/** What the routes show. */
+export interface ConsoleView {
+  readonly traces: TraceStore
+  readonly logs: LogBook
+  readonly hub: SseHub
+  overview(): Overview
+}
+
+/** Traces on a page. */
+const tracesShown = 100
+
+const securityHeaders: readonly string[] = [
+  'cache-control',
+  'no-store',
+  'content-security-policy',
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'x-content-type-options',
+  'nosniff',
+  'referrer-policy',
+  'same-origin',
+]
+
+/** `page` as an answer. */
+export function pageResponse(page: Html, status = 200): Response {
+  return {
+    status,
+    headers: ['content-type', 'text/html; charset=utf-8', ...securityHeaders],
+    body: page.text,
+  }
+}
+
+/** Pages of the console. */
+export function consoleRoutes(view: ConsoleView): Route[] {
+  const get = (path: string, name: string, handler: Route['handler']): Route => ({
+    method: 'GET',
+    path,
+    name,
+    handler,
+  })
+  const file = (body: string, type: string) => (): Response => ({
+    status: 200,
+    headers: [
+      'content-type',
+      type,
+      'cache-control',
+      'public, max-age=31536000, immutable',
+      'x-content-type-options',
+      'nosniff',
+    ],
+    body,
+  })
+  return [
+    get('/', 'overview', () => pageResponse(overviewPage(view.overview()))),
+    get('/live/overview', 'live', (request) =>
+      view.hub.subscribe(request, [panelsEvent(view.overview())]),
+    ),
+    get('/traces', 'traces', (request) => traces(view, request)),
+    get('/traces/{id}', 'trace', (request) => trace(view, request)),
+    get('/api/traces', 'tracesJson', (request) =>
+      jsonResponse(200, { traces: found(view, request).list }),
+    ),
+    get('/api/traces/{id}', 'traceJson', (request) => {
+      const traceId = traceIdIn(request)
+      return jsonResponse(200, { traceId, tree: view.traces.tree(traceId) })
+    }),
+    get('/logs', 'logs', (request) => logs(view, request)),
+    get(styles.path, 'styles', file(styles.body, styles.type)),
+    get(script.path, 'script', file(script.body, script.type)),
+    get('/favicon.svg', 'favicon', file(favicon, 'image/svg+xml')),
+  ]
+}
+
+/** The event that refreshes the overview. */
+export function panelsEvent(overview: Overview): {
+  readonly event: string
+  readonly data: unknown
+} {
+  return { event: 'panels', data: overviewPanels(overview) }
+}
+
+/** True for a trace that only looks after us: health, metrics, and the console itself. */
+export function isUpkeep(trace: TraceSummary): boolean {
+  return /\/(health\/|metrics$)/.test(trace.name) || trace.service === 'spate-console'
+}
+
+function found(
+  view: ConsoleView,
+  request: Request,
+): { readonly list: readonly TraceSummary[]; readonly search: Parameters<typeof tracesPage>[1] } {
+  const query = new Map(parseQuery(request.query))
+  const search = {
+    service: query.get('service') ?? '',
+    name: query.get('name') ?? '',
+    slowerMs: query.get('slower') ?? '',
+    errors: query.get('errors') === '1',
+    all: query.get('all') === '1',
+  }
+  const slower = Number(search.slowerMs)
+  const list = view.traces
+    .list({
+      limit: search.all ? tracesShown : tracesShown * 20,
+      errorsOnly: search.errors,
+      ...(search.service === '' ? {} : { service: search.service }),
+      ...(search.name === '' ? {} : { name: search.name }),
+      ...(slower > 0 ? { durationMsMin: slower } : {}),
+    })
+    .filter((each) => search.all || !isUpkeep(each))
+    .slice(0, tracesShown)
+  return { list, search }
+}
+
+function traces(view: ConsoleView, request: Request): Response {
+  const { list, search } = found(view, request)
+  return pageResponse(tracesPage(list, search, view.traces.services()))
+}
+
+function traceIdIn(request: Request): string {
+  const traceId = (request.params['id'] ?? '').replace(/\.txt$/, '').toLowerCase()
+  if (!/^[\da-f]{32}$/.test(traceId))
+    throw new Fault('not_found', 'a trace id has 32 hexadecimal digits')
+  return traceId
+}
+
+function trace(view: ConsoleView, request: Request): Response {
+  const traceId = traceIdIn(request)
+  const tree = view.traces.tree(traceId)
+  const known = tree.length > 0
+  if (request.params['id']?.endsWith('.txt'))
+    return textResponse(known ? 200 : 404, traceText(traceId, tree), securityHeaders)
+  const page = tracePage(traceId, rowsOf(tree), view.logs.list({ traceId }))
+  return pageResponse(page, known ? 200 : 404)
+}
+
+function logs(view: ConsoleView, request: Request): Response {
+  const query = new Map(parseQuery(request.query))
+  const named = query.get('severity') ?? 'info'
+  const severity: Severity = named in severities ? (named as Severity) : 'info'
+  const text = query.get('text') ?? ''
+  return pageResponse(logsPage(view.logs.list({ severity, text }), { severity, text }))
+}
