@@ -1,9 +1,6 @@
 import { Fault } from '@spate/runtime/fault'
-import type { Chance } from '@spate/runtime/chance'
-import type { Clock, Timer } from '@spate/runtime/clock'
+import type { Timer } from '@spate/runtime/clock'
 import { crashPoint } from '@spate/runtime/host'
-import type { Log } from '@spate/runtime/log'
-import type { Disk } from '@spate/journal/disk'
 import { openJournal, type Journal } from '@spate/journal/journal'
 import { ByteWriter } from '../domain/bytes.ts'
 import type { Campaign } from '../domain/campaign.ts'
@@ -11,7 +8,7 @@ import type { Chain } from '../domain/chain.ts'
 import type { Command, OrderView, Outcome } from '../domain/command.ts'
 import { writeEvent } from '../domain/event-codec.ts'
 import { execute, type Core } from '../domain/execute.ts'
-import { refused, type SaleLimits } from '../domain/purchase.ts'
+import { refused } from '../domain/purchase.ts'
 import type { Sale } from '../domain/sale.ts'
 import { Feed } from './feed.ts'
 import type {
@@ -24,30 +21,10 @@ import type {
 } from './ledger.ts'
 import { inFlight, keyKnown, randomSource, restsOnPending } from './pending.ts'
 import { beginRecord, endRecord } from './record.ts'
-import { recoverSale, snapshotOf, type LedgerRecovery } from './recovery.ts'
+import { recoverSale, type LedgerRecovery } from './recovery.ts'
+import { Snapshots } from './snapshots.ts'
+import type { LedgerCapture, LedgerOptions } from './ledger-options.ts'
 import { StoreClock } from './store-clock.ts'
-
-/** How to open an embedded ledger. */
-export interface LedgerOptions {
-  /** Folder of its journal; no other use. */
-  readonly folder: string
-  readonly clock: Clock
-  readonly log: Log
-  readonly limits: SaleLimits
-  readonly disk?: Disk
-  /** Random parts of order ids. Default: the system's cryptographic generator. */
-  readonly chance?: Chance
-  /** Runs `task` at the end of the present turn. Default `setImmediate`. */
-  readonly turn?: (task: () => void) => void
-  /** Called at each named crash point. Default: the process's. */
-  readonly crash?: (name: string) => void
-  /** How often reservations are looked through for those whose time is over, ms. Default 200. */
-  readonly expireEveryMs?: number
-  /** A snapshot is written when this many events are new and it is quiet, or at four times as many. Default 250,000. */
-  readonly snapshotEvents?: number
-  /** Bytes that may wait for the disk before purchases are refused with `overloaded`. Default 16 MiB. */
-  readonly pendingBytesMax?: number
-}
 
 /** Events of a turn are appended early once they hold this many bytes: a record has a limit. */
 const recordBytesSoft = 1 << 20
@@ -79,9 +56,7 @@ export class EmbeddedLedger implements Ledger {
   #settle: { resolve: () => void; reject: (fault: Fault) => void } | undefined
   #durableSequence: number
   #durableOrders: number
-  #snapshotSequence: number
-  #quietSequence = 0
-  #snapshotting: Promise<void> | undefined
+  readonly #snapshots: Snapshots
   #failure: Fault | undefined
   #immediate = 0
   #timer: Timer | undefined
@@ -101,7 +76,14 @@ export class EmbeddedLedger implements Ledger {
     this.#feed = new Feed(journal)
     this.#durableSequence = this.#sale.sequence
     this.#durableOrders = this.#sale.orders.size
-    this.#snapshotSequence = recovery.snapshotSequence
+    this.#snapshots = new Snapshots({
+      ...recovery,
+      journal,
+      log: options.log,
+      everyEvents: options.snapshotEvents ?? 250_000,
+      crash: this.#crash,
+      flush: () => this.#flush(),
+    })
     this.#core = {
       sale: this.#sale,
       limits: options.limits,
@@ -239,6 +221,37 @@ export class EmbeddedLedger implements Ledger {
     return this.#sale.view(slot)
   }
 
+  /** Slots of a campaign's orders. O(all orders): for audits. */
+  slotsOf(campaign: number): number[] {
+    const slots: number[] = []
+    for (let slot = 0; slot < this.#durableOrders; slot++)
+      if (this.#sale.orders.campaign[slot] === campaign) slots.push(slot)
+    return slots
+  }
+
+  /** Counts as of now, and the record of the log that leads exactly to them. O(campaigns). */
+  capture(): LedgerCapture {
+    this.#flush()
+    const campaigns = this.#sale.campaigns.map(
+      ({ total, adjusted, remaining, reserved, paid, returned, orders }) => ({
+        total,
+        adjusted,
+        remaining,
+        reserved,
+        paid,
+        returned,
+        orders,
+      }),
+    )
+    const record = this.#journal.lastSequence
+    return { record, sequence: this.#sale.sequence, chainHead: this.chainHead, campaigns }
+  }
+
+  /** Resolves once everything taken so far is durable. */
+  settled(): Promise<void> {
+    return this.#settled()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -339,46 +352,19 @@ export class EmbeddedLedger implements Ledger {
       execute(this.#core, command, this.#clock.now())
       if (this.#sale.sequence !== before) this.#schedule()
     }
-    this.#considerSnapshot()
-  }
-
-  #considerSnapshot(): void {
-    const { snapshotEvents = 250_000 } = this.#options
-    const fresh = this.#sale.sequence - this.#snapshotSequence
-    const quiet = this.#sale.sequence === this.#quietSequence
-    this.#quietSequence = this.#sale.sequence
-    if (this.#snapshotting || fresh < (quiet ? snapshotEvents : 4 * snapshotEvents)) return
-    this.#snapshotting = this.snapshot()
-      .catch((caught: unknown) =>
-        this.#options.log.warn('no snapshot was written', { caught: String(caught) }),
-      )
-      .finally(() => (this.#snapshotting = undefined))
+    this.#snapshots.consider()
   }
 
   /** Saves the state as of now, so that recovery reads only what comes later. O(state). */
-  async snapshot(): Promise<void> {
+  snapshot(): Promise<void> {
     this.#flush()
-    const record = this.#journal.lastSequence
-    const sequence = this.#sale.sequence
-    if (record === 0 || sequence === this.#snapshotSequence) return
-    const body = snapshotOf(this.#sale, this.#chain)
-    await this.#journal.durable()
-    this.#crash('ledger.before-snapshot')
-    await this.#journal.writeSnapshot(record, body)
-    this.#snapshotSequence = sequence
-    this.#crash('ledger.after-snapshot')
+    return this.#snapshots.save()
   }
 
   async #close(): Promise<void> {
     this.#timer?.cancel()
     this.#flush()
-    await this.#snapshotting
-    if (!this.#failure) {
-      await this.#journal.durable().catch(ignore)
-      await this.snapshot().catch((caught: unknown) =>
-        this.#options.log.warn('no snapshot was written', { caught: String(caught) }),
-      )
-    }
+    if (!this.#failure) await this.#snapshots.close()
     this.#feed.wake()
     await this.#journal.close()
   }

@@ -1,0 +1,78 @@
+import type { EventLog } from '@spate/eventlog/event-log'
+import type { Lifecycle } from '@spate/runtime/lifecycle'
+import { openSqlite } from '@spate/state/sqlite'
+import { Auditor } from './audit/auditor.ts'
+import { EmbeddedLedger } from './ledger/embedded-ledger.ts'
+import type { SeckillOptions } from './options.ts'
+import { OrderStore } from './orders/order-store.ts'
+import { outbox } from './orders/outbox.ts'
+import { orderProjection, type Projection } from './orders/projection.ts'
+import { TraceLinks } from './orders/trace-links.ts'
+
+/** Everything the sale is written in. */
+export interface Books {
+  readonly ledger: EmbeddedLedger
+  readonly store: OrderStore
+  readonly projection: Projection
+  readonly auditor: Auditor
+  readonly links: TraceLinks
+}
+
+const stepBytes = 512 * 1024
+
+/**
+ * Opens ledger and order store and adds what follows them to `lifecycle`: started in order
+ * projection, outbox, auditor; stopped the other way round, the ledger last.
+ */
+export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): Promise<Books> {
+  const { settings, clock, log, telemetry, eventLog } = options
+  const folder = `${options.dataDir}/seckill`
+  const ledger = await EmbeddedLedger.open({
+    folder: `${folder}/ledger`,
+    clock,
+    log,
+    limits: settings,
+    expireEveryMs: settings.expireEvery,
+  })
+  lifecycle.add({ name: 'ledger', stop: () => ledger.close() })
+  const { replayed, snapshotSequence, durationMs } = ledger.recovery
+  log.info('the ledger is open', { replayed, snapshotSequence, durationMs: Math.round(durationMs) })
+  const sql = await openSqlite({
+    file: `${folder}/orders.sqlite`,
+    log,
+    synchronous: 'normal',
+    onDamage: 'renew',
+  })
+  lifecycle.add({ name: 'order store', stop: () => sql.close() })
+  const store = new OrderStore(sql)
+  await store.migrate()
+  const links = new TraceLinks()
+  const pace = { clock, log, everyMs: settings.orderBatchEvery, bytesMax: stepBytes }
+  const projection = orderProjection(store, ledger, links, { ...pace, tracer: telemetry.tracer })
+  lifecycle.add({
+    name: 'projection',
+    start: () => projection.start(),
+    stop: (signal) => projection.stop(signal),
+  })
+  if (eventLog) addOutbox(lifecycle, eventLog, { store, ledger, links, pace })
+  const everyMs = settings.auditEvery
+  const auditor = new Auditor({ ledger, store, projection, clock, log, everyMs })
+  lifecycle.add({ name: 'auditor', start: () => auditor.start(), stop: () => auditor.stop() })
+  return { ledger, store, projection, auditor, links }
+}
+
+function addOutbox(
+  lifecycle: Lifecycle,
+  eventLog: EventLog,
+  parts: Pick<Books, 'store' | 'ledger' | 'links'> & {
+    readonly pace: Pick<SeckillOptions, 'clock' | 'log'> & { everyMs: number; bytesMax: number }
+  },
+): void {
+  const { store, ledger, links, pace } = parts
+  const publisher = outbox(eventLog, store, ledger, { ...pace, links })
+  lifecycle.add({
+    name: 'outbox',
+    start: () => publisher.start(),
+    stop: (signal) => publisher.stop(signal),
+  })
+}

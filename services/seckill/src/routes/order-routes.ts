@@ -1,0 +1,129 @@
+import type { Request, Response } from '@spate/http/exchange'
+import { typedRoute } from '@spate/http/input'
+import { jsonResponse } from '@spate/http/problem'
+import type { Route } from '@spate/http/router'
+import type { AdminToken } from '@spate/http/admin-token'
+import { Fault } from '@spate/runtime/fault'
+import { orderJson } from '../answers.ts'
+import {
+  cancelBody,
+  orderParams,
+  orderQuery,
+  ordersQuery,
+  payBody,
+  type OrderQuery,
+  type OrdersQuery,
+} from '../contract.ts'
+import type { Outcome } from '../domain/command.ts'
+import type { OrderStore } from '../orders/order-store.ts'
+import type { Projection } from '../orders/projection.ts'
+import type { Desk } from './desk.ts'
+
+/** What the order routes need beside the desk. */
+export interface OrderDesk extends Desk {
+  readonly store: OrderStore
+  readonly projection: Projection
+  readonly adminToken: AdminToken
+}
+
+const orderPath = '/seckill/orders/{orderId}'
+const pageSize = 100
+
+/** Orders: read, paid, given up. */
+export function orderRoutes(desk: OrderDesk): Route[] {
+  return [
+    typedRoute({
+      method: 'GET',
+      path: orderPath,
+      name: 'getOrder',
+      summary: 'One order; with wait, once it exists or its status is no longer `after`',
+      params: orderParams,
+      query: orderQuery,
+      refusals: [404],
+      handler: (request, { params, query }) => one(desk, request, params.orderId, query),
+    }),
+    typedRoute({
+      method: 'GET',
+      path: '/seckill/orders',
+      name: 'listOrders',
+      summary: "A buyer's orders, newest first; for administrators, a product's",
+      query: ordersQuery,
+      refusals: [401],
+      handler: (request, { query }) => list(desk, request, query),
+    }),
+    typedRoute({
+      method: 'POST',
+      path: `${orderPath}/pay`,
+      name: 'payOrder',
+      summary: 'Tell that an order was paid',
+      params: orderParams,
+      body: payBody,
+      bytesMax: 4096,
+      refusals: [404, 503],
+      handler: async (request, { params, body }) =>
+        orderAnswer(desk, request, await desk.ledger.run({ kind: 'pay', ...params, ...body })),
+    }),
+    typedRoute({
+      method: 'POST',
+      path: `${orderPath}/cancel`,
+      name: 'cancelOrder',
+      summary: 'Give an order up; a paid one is refunded',
+      params: orderParams,
+      body: cancelBody,
+      bodyOptional: true,
+      bytesMax: 4096,
+      refusals: [404, 503],
+      handler: async (request, { params, body }) =>
+        orderAnswer(
+          desk,
+          request,
+          await desk.ledger.run({ kind: 'cancel', ...params, ...(body as object | undefined) }),
+        ),
+    }),
+  ]
+}
+
+async function one(
+  desk: OrderDesk,
+  request: Request,
+  orderId: string,
+  query: OrderQuery,
+): Promise<Response> {
+  void request
+  const { wait = 0, after } = query
+  const order = await desk.watch.wait(orderId, after, wait)
+  if (!order) throw notFound()
+  return jsonResponse(200, orderJson(order), noStore)
+}
+
+async function list(desk: OrderDesk, request: Request, query: OrdersQuery): Promise<Response> {
+  const { userId, productId, limit = pageSize, cursor } = query
+  if (userId !== undefined && productId === undefined) {
+    const orders = desk.ledger.ordersOf(userId, limit, cursor)
+    const last = orders.at(-1)
+    const next = orders.length === limit && last ? { next: last.slot } : {}
+    return jsonResponse(200, { orders: orders.map(orderJson), ...next }, noStore)
+  }
+  if (productId === undefined) {
+    throw new Fault('invalid_field', undefined, {
+      fields: [{ field: 'userId', expected: 'a user id (or, for administrators, a productId)' }],
+    })
+  }
+  desk.adminToken.require(request)
+  await desk.projection.caughtUp()
+  const page = await desk.store.ofProduct({ productId, userId, limit, after: cursor ?? -1 })
+  return jsonResponse(200, page, noStore)
+}
+
+function orderAnswer(desk: OrderDesk, _request: Request, outcome: Outcome): Response {
+  if (outcome.kind !== 'order') throw notFound()
+  const refund =
+    outcome.returnPayment === '' ? {} : { refund: { paymentId: outcome.returnPayment } }
+  return jsonResponse(200, { ...orderJson(desk.ledger.view(outcome.slot)), ...refund }, noStore)
+}
+
+const noStore = ['cache-control', 'no-store']
+
+function notFound(): Fault {
+  return new Fault('not_found', 'there is no such order')
+}

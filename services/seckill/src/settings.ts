@@ -1,0 +1,68 @@
+import {
+  listenSettings,
+  rateLimitSettings,
+  type ListenSettings,
+  type RateLimitSettings,
+} from '@spate/http/settings'
+import { choice, duration, integer, text, type TableOf } from '@spate/runtime/settings'
+
+/** Settings of the flash-sale engine. */
+export interface SeckillSettings extends ListenSettings, RateLimitSettings {
+  readonly grpcPort: number
+  readonly identity: 'body' | 'header' | 'jwt'
+  readonly identityHeader: string
+  readonly ordersMax: number
+  readonly usersMax: number
+  readonly campaignsMax: number
+  readonly refusedKeysMax: number
+  readonly expireEvery: number
+  readonly orderBatchEvery: number
+  readonly orderBatchMax: number
+  readonly auditEvery: number
+}
+
+/** Every setting of the flash-sale engine. */
+export const seckillSettings: TableOf<SeckillSettings> = {
+  ...listenSettings(8081),
+  ...rateLimitSettings,
+  grpcPort: integer(9081, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
+  identity: choice(
+    'body',
+    ['body', 'header', 'jwt'],
+    'Where the buyer is named: the body, a header a trusted proxy sets, or a signed token',
+  ),
+  identityHeader: text(
+    'x-user-id',
+    'Header that names the buyer where identity is header; only trusted proxies may send it',
+    { pattern: /^[a-z0-9-]{1,64}$/, expected: 'a header name in lower case' },
+  ),
+  ordersMax: integer(
+    20_000_000,
+    1000,
+    200_000_000,
+    'Orders held in memory, about 60 to 250 bytes each; more are refused as overloaded',
+    { unit: 'orders' },
+  ),
+  usersMax: integer(20_000_000, 1000, 200_000_000, 'Buyers held in memory', { unit: 'buyers' }),
+  campaignsMax: integer(10_000, 1, 100_000, 'Campaigns held, closed ones among them'),
+  refusedKeysMax: integer(
+    1_000_000,
+    0,
+    100_000_000,
+    'Refusals remembered for their idempotency key; past it they are given but not remembered',
+  ),
+  expireEvery: duration(
+    200,
+    10,
+    10_000,
+    'How often reservations are looked through for those not paid in time',
+  ),
+  orderBatchEvery: duration(
+    50,
+    1,
+    10_000,
+    'Longest time an order waits before it is written to the order store',
+  ),
+  orderBatchMax: integer(5000, 1, 50_000, 'Most events written to the order store at once'),
+  auditEvery: duration(2000, 100, 3_600_000, 'How often ledger, order store and log are compared'),
+}
