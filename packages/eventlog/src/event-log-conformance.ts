@@ -62,7 +62,8 @@ function checkStorage(check: Check): void {
     const sent: OutgoingEvent = { ...event('用户', 'a'), headers: { traceparent: '00-ab' } }
     const positions = await log.publish('orders', [sent, ...numbered(100)])
     assert.equal(positions.length, 101)
-    for (const current of [log, await reopen()]) {
+    for (const open of [async () => log, reopen]) {
+      const current = await open()
       const found = await all(current, 'orders')
       assert.equal(found.length, 101)
       const first = found.find((one) => one.key === '用户')
@@ -96,7 +97,8 @@ function checkStorage(check: Check): void {
       Array.from({ length: 300 }, (_, at) => event('same', String(at))),
     )
     const partition = positions[0]?.partition as number
-    for (const current of [log, await reopen()]) {
+    for (const open of [async () => log, reopen]) {
+      const current = await open()
       const found: string[] = []
       for await (const one of current.read('orders', partition, 297)) found.push(text(one))
       assert.deepEqual(found, ['297', '298', '299'])
