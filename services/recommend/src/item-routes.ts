@@ -7,8 +7,8 @@ import type { Route } from '@spate/http/router'
 import { Fault, shown } from '@spate/runtime/fault'
 import { itemBody } from './contract.ts'
 import type { Item } from './domain/catalogue.ts'
+import type { RecommendState } from './domain/state.ts'
 import { describe, type Ingest } from './ingest.ts'
-import type { RouteParts } from './routes.ts'
 
 /** Longest line of NDJSON, bytes. */
 const lineBytesMax = 64 * 1024
@@ -17,8 +17,16 @@ const itemsPerBatch = 500
 /** Refused lines that are named; further ones are only counted. */
 const rejectedMax = 1000
 
+/** What the item routes stand on. */
+export interface ItemRouteParts {
+  readonly ingest: Ingest
+  readonly state: RecommendState
+  /** Resolves once what was published before this call is applied, or after a short while. */
+  readonly applied: () => Promise<void>
+}
+
 /** Routes that write and read items. */
-export function itemRoutes({ ingest, state, applied }: RouteParts): Route[] {
+export function itemRoutes({ ingest, state, applied }: ItemRouteParts): Route[] {
   return [
     typedRoute({
       method: 'PUT',

@@ -30,10 +30,7 @@ test('an item that was put is recommended at once, to anyone', async () => {
       200,
     )
   const { body } = await program.call('POST', '/recommend', { userId: 'nobody' })
-  assert.deepEqual(
-    new Set(body.items.map((item: { itemId: string }) => item.itemId)),
-    new Set('abcd'),
-  )
+  assert.deepEqual(new Set(body.items.map((item) => item.itemId)), new Set('abcd'))
   for (const item of body.items) assert.notEqual(item.reason.text, '')
 })
 
@@ -66,7 +63,7 @@ test('what others did next is recommended, with the item it follows from as evid
       { 'accept-language': 'en' },
     )
     const [first] = body.items
-    return first.itemId === 'b' && first.reason.evidence.items?.[0] === 'a'
+    return first?.itemId === 'b' && first.reason.evidence.items?.[0] === 'a'
   })
 })
 
@@ -89,7 +86,7 @@ test('bad events are named one by one and the good ones are taken', async () => 
   assert.equal(status, 202)
   assert.equal(body.accepted, 1)
   assert.deepEqual(
-    body.rejected.map(({ index }: { index: number }) => index),
+    body.rejected.map(({ index }) => index),
     [1, 2, 3, 4],
   )
 })
@@ -103,7 +100,7 @@ test('an order takes stock, counts as a purchase, and a sold-out item is not sho
     ])
   const shown = async (): Promise<boolean> => {
     const { body } = await program.call('POST', '/recommend', { userId: 'u77' })
-    return body.items.some((item: { itemId: string }) => item.itemId === 's')
+    return body.items.some((item) => item.itemId === 's')
   }
   assert.equal(await shown(), true)
   await publish('order.reserved')
@@ -123,7 +120,7 @@ test('items come line by line, and a bad line does not spoil the others', async 
   assert.equal(status, 200)
   assert.equal(body.accepted, 2)
   assert.deepEqual(
-    body.rejected.map(({ line }: { line: number }) => line),
+    body.rejected.map(({ line }) => line),
     [2, 4],
   )
 })
@@ -151,9 +148,9 @@ test('training gives a new model, and lists name it', async () => {
   await program.running.engine.trainer.settled()
   const { body } = await program.call('POST', '/recommend', { userId: 'u1' })
   assert.equal(body.model, 'blend-1')
-  assert.equal((await program.call('GET', '/recommend/models')).body.trainings[0].status, 'done')
+  assert.equal((await program.call('GET', '/recommend/models')).body.trainings[0]?.status, 'done')
   const similar = await program.call('GET', '/recommend/similar/a')
-  assert.equal(similar.body.items[0].itemId, 'b')
+  assert.equal(similar.body.items[0]?.itemId, 'b')
 })
 
 test('after a restart the state is what it was', async () => {

@@ -9,25 +9,19 @@ import type { Clock } from '@spate/runtime/clock'
 import { Fault, shown } from '@spate/runtime/fault'
 import { recommendBody, wireLimits, type RecommendAnswer, type RecommendBody } from './contract.ts'
 import type { Language } from './domain/reason.ts'
-import type { RecommendState } from './domain/state.ts'
 import { popularitySpans, type PopularitySpan } from './domain/popularity.ts'
-import type { Ingest } from './ingest.ts'
-import { itemRoutes } from './item-routes.ts'
+import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
 import type { Recommender } from './recommender.ts'
 import type { ServedModels } from './served-models.ts'
 import { similarItems } from './similar.ts'
 import type { Trainer } from './trainer.ts'
 
 /** What the routes stand on. */
-export interface RouteParts {
+export interface RouteParts extends ItemRouteParts {
   readonly recommender: Recommender
-  readonly ingest: Ingest
-  readonly state: RecommendState
   readonly served: ServedModels
   readonly trainer: Trainer
   readonly clock: Clock
-  /** Resolves once what was published before this call is applied, or after a short while. */
-  readonly applied: () => Promise<void>
 }
 
 const numItemsDefault = 20

@@ -62,17 +62,17 @@ export function train(interactions: Interactions, options: TrainingOptions): Tra
       scores: { blend: 0, blendWithRepeats: 0 },
     }
   const fresh = selectBlend(candidateVoices(options.timed, false), trials, knowledge, 'exclude')
-  const any =
+  const whole =
     repeats < repeatShareMin
       ? fresh
       : selectBlend(candidateVoices(options.timed, true), trials, knowledge, 'include')
   return {
     models,
     blend: fresh.blend,
-    blendWithRepeats: any.blend,
+    blendWithRepeats: whole.blend,
     repeatShare: repeats,
     trials: trials.length,
-    scores: { blend: fresh.score, blendWithRepeats: any.score },
+    scores: { blend: fresh.score, blendWithRepeats: whole.score },
   }
 }
 

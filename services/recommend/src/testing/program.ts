@@ -35,8 +35,27 @@ export interface TestProgram {
 /** Status and body of an answer. */
 export interface Answer {
   readonly status: number
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly body: any
+  readonly body: AnswerBody
+}
+
+/** The members of answers that tests look at; those of other routes are undefined. */
+export interface AnswerBody {
+  readonly items: readonly {
+    readonly itemId: string
+    readonly score: number
+    readonly reason: {
+      readonly channel: string
+      readonly text: string
+      readonly evidence: { readonly items?: readonly string[]; readonly times?: number }
+    }
+  }[]
+  readonly requestId: string
+  readonly model: string
+  readonly degraded?: readonly string[]
+  readonly accepted: number
+  readonly rejected: readonly { readonly index: number; readonly line: number }[]
+  readonly trainings: readonly { readonly status: string }[]
+  readonly code: string
 }
 
 /** Starts the program; `folder` of an earlier one goes on with its data. */
@@ -86,7 +105,7 @@ export async function startTestProgram(
           : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       })
       const text = await answer.text()
-      return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
+      return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as AnswerBody }
     },
     stop: async () => {
       await running.stop()
