@@ -1,4 +1,4 @@
-import type { Client } from '@spate/http/client'
+import type { Asker } from './quiet-client.ts'
 
 /** A flash sale as the console shows it. */
 export interface Campaign {
@@ -12,7 +12,7 @@ export interface Campaign {
 
 /** Every campaign, fewest units left first among those that run; undefined where seckill does not answer. */
 export async function readCampaigns(
-  client: Client,
+  client: Asker,
   seckillUrl: string,
   timeoutMs: number,
 ): Promise<readonly Campaign[] | undefined> {

@@ -1,33 +1,30 @@
 import type { AdminToken } from '@spate/http/admin-token'
-import { createClient, type Client } from '@spate/http/client'
+import { createClient } from '@spate/http/client'
+import type { Request, Response } from '@spate/http/exchange'
 import { healthRoutes } from '@spate/http/health'
 import { listen } from '@spate/http/listener'
 import { metricsRoute } from '@spate/http/metrics-route'
+import { problem } from '@spate/http/problem'
 import { createRouter } from '@spate/http/router'
 import { SseHub } from '@spate/http/sse'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
+import type { Fault } from '@spate/runtime/fault'
 import type { Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
-import { TraceStore } from '@spate/telemetry/trace-store'
+import { TraceStore, type TraceSummary } from '@spate/telemetry/trace-store'
 import { readCampaigns, type Campaign } from './campaigns.ts'
+import { deskRoutes } from './desk-routes.ts'
 import { LogBook } from './log-book.ts'
-import { consoleRoutes, isUpkeep, panelsEvent } from './routes.ts'
+import { pageResponse } from './page-response.ts'
+import { faultPage } from './pages/layout.ts'
+import { quietClient, type Asker } from './quiet-client.ts'
+import { consoleRoutes, isUpkeep, named, panelsEvent } from './routes.ts'
 import type { Overview } from './pages/overview.ts'
 import type { ConsoleSettings } from './settings.ts'
 import { registrySource, scrapeSource } from './sources.ts'
 import { Watcher, type Watched } from './watcher.ts'
-
-/** A program the console shows. */
-export interface WatchedProgram {
-  /** `edge`, `shop`, `seckill`, `recommend`: picks its colour. */
-  readonly name: string
-  /** Where health and metrics answer. */
-  readonly url: string
-  /** Its telemetry where it runs in this process: read as it is, not scraped. */
-  readonly telemetry?: Telemetry
-}
 
 /** What the console is started with. */
 export interface ConsoleOptions {
@@ -41,8 +38,8 @@ export interface ConsoleOptions {
   readonly traces?: TraceStore
   /** Log records of this process; an empty book where absent. */
   readonly logs?: LogBook
-  /** Programs to show; the four the settings name where absent. */
-  readonly programs?: readonly WatchedProgram[]
+  /** Telemetry of programs in this process: read as it is, with fine buckets; others are scraped. */
+  readonly telemetries?: readonly Telemetry[]
 }
 
 /** Steps the charts show. */
@@ -52,47 +49,43 @@ const tracesShown = 12
 
 /** Opens the console. */
 export async function startConsole(options: ConsoleOptions): Promise<Running> {
-  const { settings, clock, log, telemetry } = options
-  const client = createClient({ clock, chance: options.chance })
+  const { settings, clock, chance, log, telemetry } = options
+  const client = createClient({ clock, chance })
+  const asker = quietClient(client, chance)
   const traces = options.traces ?? new TraceStore()
   const hub = new SseHub({ clock })
   const closing = new AbortController()
+  const watched = watchedOf(options, asker)
   let campaigns: readonly Campaign[] | undefined
-  const overview = (): Overview => ({
-    programs: watcher.programs,
-    campaigns,
-    traces: traces
-      .list({ limit: tracesShown * 20 })
-      .filter((trace) => !isUpkeep(trace))
-      .slice(0, tracesShown),
-    steps: Math.min(stepsShown, settings.historyPoints),
-    stepSeconds: settings.readEveryMs / 1000,
-  })
-  const watcher = new Watcher(watchedOf(options, client), {
+  const watcher = new Watcher(watched, {
     clock,
-    client,
+    client: asker,
     everyMs: settings.readEveryMs,
     pointsMax: settings.historyPoints,
     timeoutMs: settings.askTimeoutMs,
     onRound: async () => {
-      campaigns = await readCampaigns(client, settings.seckillUrl, settings.askTimeoutMs)
+      campaigns = await readCampaigns(asker, settings.seckillUrl, settings.askTimeoutMs)
       if (hub.size > 0) hub.publish(panelsEvent(overview()))
     },
   })
-  const listener = await listen({
-    ...settings,
-    handler: createRouter(
-      [
-        ...consoleRoutes({ traces, logs: options.logs ?? new LogBook(), hub, overview }),
-        ...healthRoutes({}, { clock, draining: () => closing.signal.aborted }),
-        metricsRoute(telemetry),
-      ],
-      { log },
-    ),
-    clock,
-    log,
-    telemetry,
+  const overview = (): Overview => ({
+    programs: watcher.programs,
+    campaigns,
+    traces: latest(traces),
+    steps: Math.min(stepsShown, settings.historyPoints),
+    stepSeconds: settings.readEveryMs / 1000,
+    held: (traceId) => traces.spans(traceId).length > 0,
   })
+  const handler = createRouter(
+    [
+      ...consoleRoutes({ traces, logs: options.logs ?? new LogBook(), hub, overview }),
+      ...deskRoutes({ settings, asker, watched, store: () => traces.size }),
+      ...healthRoutes({}, { clock, draining: () => closing.signal.aborted }),
+      metricsRoute(telemetry),
+    ],
+    { log, refuse },
+  )
+  const listener = await listen({ ...settings, handler, clock, log, telemetry })
   log.info('listening', { url: listener.url, port: listener.port })
   const watching = watcher.run(closing.signal)
   return {
@@ -108,19 +101,37 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   }
 }
 
-function watchedOf(options: ConsoleOptions, client: Client): readonly Watched[] {
-  const { settings, clock } = options
-  const programs = options.programs ?? [
+function latest(traces: TraceStore): readonly TraceSummary[] {
+  const shown = traces
+    .list({ limit: tracesShown * 20 })
+    .filter((trace) => !isUpkeep(trace))
+    .slice(0, tracesShown)
+  return named(traces, shown)
+}
+
+/** Failures as a page for people and a problem for programs. */
+function refuse(fault: Fault, request: Request): Response {
+  return (request.headers.get('accept') ?? '').includes('text/html')
+    ? pageResponse(faultPage(fault.status, fault.message), fault.status)
+    : problem(fault, request)
+}
+
+function watchedOf(options: ConsoleOptions, asker: Asker): readonly Watched[] {
+  const { settings, clock, telemetries = [] } = options
+  const programs = [
     { name: 'edge', url: settings.edgeAdminUrl },
     { name: 'shop', url: settings.shopUrl },
     { name: 'seckill', url: settings.seckillUrl },
     { name: 'recommend', url: settings.recommendUrl },
   ]
-  return programs.map(({ name, url, telemetry }) => ({
-    name,
-    url,
-    source: telemetry
-      ? registrySource(telemetry, clock)
-      : scrapeSource(client, { url, timeoutMs: settings.askTimeoutMs, clock }),
-  }))
+  return programs.map(({ name, url }) => {
+    const telemetry = telemetries.find(({ serviceName }) => serviceName === `spate-${name}`)
+    return {
+      name,
+      url,
+      source: telemetry
+        ? registrySource(telemetry, clock)
+        : scrapeSource(asker, { url, timeoutMs: settings.askTimeoutMs, clock }),
+    }
+  })
 }

@@ -1,5 +1,4 @@
 import type { Request, Response } from '@spate/http/exchange'
-import type { Html } from '@spate/http/html'
 import { jsonResponse, textResponse } from '@spate/http/problem'
 import { parseQuery } from '@spate/http/query'
 import type { Route } from '@spate/http/router'
@@ -8,6 +7,7 @@ import { Fault } from '@spate/runtime/fault'
 import { severities, type Severity } from '@spate/runtime/log'
 import type { TraceStore, TraceSummary } from '@spate/telemetry/trace-store'
 import { favicon, script, styles } from './assets.ts'
+import { pageResponse, securityHeaders } from './page-response.ts'
 import type { LogBook } from './log-book.ts'
 import { logsPage } from './pages/logs.ts'
 import { overviewPage, overviewPanels, type Overview } from './pages/overview.ts'
@@ -24,26 +24,6 @@ export interface ConsoleView {
 
 /** Traces on a page. */
 const tracesShown = 100
-
-const securityHeaders: readonly string[] = [
-  'cache-control',
-  'no-store',
-  'content-security-policy',
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'x-content-type-options',
-  'nosniff',
-  'referrer-policy',
-  'same-origin',
-]
-
-/** `page` as an answer. */
-export function pageResponse(page: Html, status = 200): Response {
-  return {
-    status,
-    headers: ['content-type', 'text/html; charset=utf-8', ...securityHeaders],
-    body: page.text,
-  }
-}
 
 /** Pages of the console. */
 export function consoleRoutes(view: ConsoleView): Route[] {
@@ -99,6 +79,17 @@ export function isUpkeep(trace: TraceSummary): boolean {
   return /\/(health\/|metrics$)/.test(trace.name) || trace.service === 'spate-console'
 }
 
+/** `traces` with a name that says more where the root's says only `GET /{path...}`. */
+export function named(store: TraceStore, traces: readonly TraceSummary[]): readonly TraceSummary[] {
+  return traces.map((trace) => {
+    if (!trace.name.includes('{path...}')) return trace
+    const path = store.spans(trace.traceId)[0]?.attributes['url.path']
+    return typeof path === 'string'
+      ? { ...trace, name: trace.name.replace('/{path...}', path) }
+      : trace
+  })
+}
+
 function found(
   view: ConsoleView,
   request: Request,
@@ -122,7 +113,7 @@ function found(
     })
     .filter((each) => search.all || !isUpkeep(each))
     .slice(0, tracesShown)
-  return { list, search }
+  return { list: named(view.traces, list), search }
 }
 
 function traces(view: ConsoleView, request: Request): Response {

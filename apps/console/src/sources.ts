@@ -1,4 +1,4 @@
-import type { Client } from '@spate/http/client'
+import type { Asker } from './quiet-client.ts'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import { HistogramSeries, type AnyFamily } from '@spate/telemetry/metrics'
@@ -13,6 +13,11 @@ export interface MetricSource {
   read(): Promise<Reading>
 }
 
+/** True for calls that only look after a program: they are left out of its rates. */
+export function isUpkeepRoute(route: string): boolean {
+  return route.startsWith('/health/') || route === '/metrics'
+}
+
 /** Most exemplars of one reading. */
 const sightingsMax = 20
 
@@ -23,7 +28,9 @@ export function registrySource(telemetry: Telemetry, clock: Clock): MetricSource
       const families = telemetry.metrics.collect()
       const named = (name: { readonly name: string }): AnyFamily | undefined =>
         families.find((family) => family.name.name === name.name)
-      const server = histograms(named(metricNames.httpServerDuration))
+      const server = histograms(named(metricNames.httpServerDuration)).filter(
+        ({ attributes }) => !isUpkeepRoute(String(attributes['http.route'])),
+      )
       const gauge = (name: { readonly name: string }): number | undefined => sum(named(name))
       return Promise.resolve({
         atMs: clock.elapsed(),
@@ -77,7 +84,7 @@ function newest(sightings: readonly Sighting[]): readonly Sighting[] {
 
 /** A program anywhere: its `GET /metrics` is read, with the coarse buckets of the text. */
 export function scrapeSource(
-  client: Client,
+  client: Asker,
   options: { readonly url: string; readonly timeoutMs: number; readonly clock: Clock },
 ): MetricSource {
   return {
@@ -97,8 +104,9 @@ export function readingOf(samples: readonly Sample[], atMs: number): Reading {
     return found.length === 0 ? undefined : found.reduce((sum, { value }) => sum + value, 0)
   }
   const duration = 'http_server_request_duration_seconds'
-  const counted = samples.filter(({ name }) => name === `${duration}_count`)
-  const bounds = samples.filter(({ name }) => name === `${duration}_bucket`)
+  const served = samples.filter(({ labels }) => !isUpkeepRoute(labels['http_route'] ?? ''))
+  const counted = served.filter(({ name }) => name === `${duration}_count`)
+  const bounds = served.filter(({ name }) => name === `${duration}_bucket`)
   return {
     atMs,
     requests: counted.reduce((sum, { value }) => sum + value, 0),

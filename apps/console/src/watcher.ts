@@ -1,4 +1,4 @@
-import type { Client } from '@spate/http/client'
+import type { Asker } from './quiet-client.ts'
 import type { Clock } from '@spate/runtime/clock'
 import { errorText } from '@spate/runtime/fault'
 import { History } from './domain/history.ts'
@@ -28,7 +28,7 @@ export interface Program {
 /** How to watch. */
 export interface WatcherOptions {
   readonly clock: Clock
-  readonly client: Client
+  readonly client: Asker
   readonly everyMs: number
   readonly pointsMax: number
   readonly timeoutMs: number

@@ -13,7 +13,7 @@ export interface UpstreamCall {
   readonly timeoutMs: number
   /** Parent of the call's span. */
   readonly context?: Context
-  /** Low-cardinality form of the path: `/items/{id}`. */
+  /** Low-cardinality form of the path: `/items/{id}`. Default: the path, where nothing in it varies. */
   readonly template?: string
 }
 
@@ -57,7 +57,7 @@ export class Upstream {
       bytesMax: answerBytesMax,
       ...(sent === undefined ? {} : { body: sent }),
       ...(call.context && { context: call.context }),
-      ...(call.template !== undefined && { template: call.template }),
+      template: call.template ?? path,
     })
     const value = parsed(await answer.text())
     return {

@@ -24,6 +24,8 @@ export interface Chart {
   readonly write: (value: number | undefined) => string
   /** Value at the top where lines are lower: 1 for shares. */
   readonly topMin?: number
+  /** Stands under the legend. */
+  readonly below?: Html
 }
 
 const width = 600
@@ -76,6 +78,7 @@ export function lineChart(chart: Chart): Html {
     <ul class="legend">
       ${lines.map(({ name, points }): HtmlValue => html`<li class="p-${name}"><i></i>${name} <b>${write(points.at(-1))}</b></li>`)}
     </ul>
+    ${chart.below ?? ''}
   </figure>`
 }
 

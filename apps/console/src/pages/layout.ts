@@ -15,6 +15,10 @@ const sections = [
   ['/', 'Overview'],
   ['/traces', 'Traces'],
   ['/logs', 'Logs'],
+  ['/edge', 'Edge'],
+  ['/sales', 'Flash sale'],
+  ['/recommend', 'Recommend'],
+  ['/sampling', 'Sampling'],
 ] as const
 
 /** `page` as a whole document. */
@@ -67,4 +71,14 @@ export function panel(id: string, title: string, inside: HtmlValue): Html {
 /** What to say where there is nothing: what it means and what to do next. */
 export function emptyState(message: HtmlValue): Html {
   return html`<p class="empty">${message}</p>`
+}
+
+/** What went wrong, with a way on. */
+export function faultPage(status: number, message: string): Html {
+  return layout({
+    title: String(status),
+    section: '',
+    body: html`<h1>${status}</h1>
+      ${emptyState(html`${message}. <a href="/">Back to the overview</a>`)}`,
+  })
 }

@@ -16,6 +16,8 @@ export interface Overview {
   /** Steps the charts show, and seconds of one. */
   readonly steps: number
   readonly stepSeconds: number
+  /** True for a trace that can be opened. */
+  held(traceId: string): boolean
 }
 
 /** The panels by id: what the event stream sends. */
@@ -90,7 +92,8 @@ function programCards({ programs, steps }: Overview): Html {
   </ul>`
 }
 
-function charts({ programs, steps, stepSeconds }: Overview): Html {
+function charts(overview: Overview): Html {
+  const { programs, steps, stepSeconds } = overview
   const common = { steps, stepSeconds }
   const lines = (
     pick: (step: Program['history']['steps'][number]) => number | undefined,
@@ -104,17 +107,41 @@ function charts({ programs, steps, stepSeconds }: Overview): Html {
     .find((step) => step?.residentBytes)
   return html`<div class="charts">
     ${lineChart({ ...common, id: 'rate', title: 'Requests per second', lines: lines(({ rate }) => rate), write: amount })}
-    ${lineChart({ ...common, id: 'p99', title: 'Latency P99', lines: lines(({ p99 }) => p99), write: span })}
+    ${lineChart({ ...common, id: 'p99', title: 'Latency P99', lines: lines(({ p99 }) => p99), write: span, below: exemplars(overview) })}
     ${lineChart({ ...common, id: 'hits', title: 'Cache hit ratio', lines: lines(({ hitShare }) => hitShare, false), write: share, topMin: 1 })}
     ${lineChart({
       ...common,
       id: 'loop',
       title: `Event-loop delay P99 · memory ${size(last?.residentBytes)}`,
-      lines: lines(({ loopDelay }) => loopDelay, false),
+      lines: processLines(programs),
       write: span,
       topMin: 0.01,
     })}
   </div>`
+}
+
+/** Event-loop delay: where one program speaks for a whole process, the line is named so. */
+function processLines(programs: readonly Program[]): Chart['lines'] {
+  const lines = programs
+    .map(({ name, history }) => ({ name, points: history.steps.map(({ loopDelay }) => loopDelay) }))
+    .filter(({ points }) => points.some((each) => each !== undefined))
+  return lines.length === 1 ? lines.map(({ points }) => ({ name: 'process', points })) : lines
+}
+
+/** Slow requests somebody can look into: exemplars whose traces are held. */
+function exemplars({ programs, held }: Overview): Html {
+  const sightings = programs
+    .flatMap(({ name, history }) =>
+      (history.last?.sightings ?? []).map((each) => ({ name, ...each })),
+    )
+    .filter(({ traceId }) => held(traceId))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 6)
+  if (sightings.length === 0) return html``
+  return html`<p class="exemplars">
+    <span class="quiet">Slowest kept:</span>
+    ${sightings.map(({ name, traceId, value }) => html`<a class="p-${name}" href="/traces/${traceId}"><i></i>${span(value)}</a> `)}
+  </p>`
 }
 
 /** Flash sales with what is left. */
