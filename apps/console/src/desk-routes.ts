@@ -20,6 +20,8 @@ export interface Desk {
   readonly asker: Asker
   readonly watched: readonly Watched[]
   readonly store: () => SamplingView['store']
+  /** For questions that change nothing; actions need the token a user types. */
+  readonly adminToken: string
 }
 
 /** Largest form, bytes. */
@@ -63,16 +65,17 @@ async function formOf(request: Request): Promise<ReadonlyMap<string, string>> {
 }
 
 async function edge(desk: Desk, request: Request, note: string): Promise<Response> {
-  const { settings, asker } = desk
+  const { settings, asker, adminToken: token } = desk
   const timeoutMs = settings.askTimeoutMs
   const asked = new Map(parseQuery(request.query)).get('explain') ?? ''
   const absolute = asked.startsWith('/') ? `${settings.edgeUrl}${asked}` : asked
   const [stats, explained] = await Promise.all([
-    ask(asker, { url: `${settings.edgeAdminUrl}/stats?window=60`, timeoutMs }),
+    ask(asker, { url: `${settings.edgeAdminUrl}/stats?window=60`, token, timeoutMs }),
     asked === ''
       ? undefined
       : ask(asker, {
           url: `${settings.edgeAdminUrl}/explain?url=${encodeURIComponent(absolute)}`,
+          token,
           timeoutMs,
         }),
   ])

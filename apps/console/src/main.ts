@@ -79,7 +79,13 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   const handler = createRouter(
     [
       ...consoleRoutes({ traces, logs: options.logs ?? new LogBook(), hub, overview }),
-      ...deskRoutes({ settings, asker, watched, store: () => traces.size }),
+      ...deskRoutes({
+        settings,
+        asker,
+        watched,
+        store: () => traces.size,
+        adminToken: options.adminToken.value,
+      }),
       ...healthRoutes({}, { clock, draining: () => closing.signal.aborted }),
       metricsRoute(telemetry),
     ],

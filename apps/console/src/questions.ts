@@ -25,6 +25,7 @@ export async function ask(asker: Asker, question: Question): Promise<Reply> {
       timeoutMs,
       headers: {
         accept: 'application/json',
+        'accept-language': 'en',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },

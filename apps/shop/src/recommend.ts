@@ -5,7 +5,6 @@ import type { Catalogue } from './catalogue/catalogue.ts'
 import type { Language, Product } from './catalogue/product.ts'
 import type { Pick } from './pages/browse.ts'
 import { isRecord, textOf, type Upstream } from './upstream.ts'
-import { phrases } from './words.ts'
 
 /** Something a visitor did. */
 export interface Deed {
@@ -21,6 +20,9 @@ export interface Recommended {
   readonly picks: readonly Pick[]
   readonly requestId: string
 }
+
+/** Most products looked up for one reason. */
+const evidenceMax = 20
 
 /** How many products a block shows. */
 export const picksMax = 8
@@ -139,20 +141,14 @@ export class Recommend {
     return picks.slice(0, picksMax)
   }
 
-  /** The reason in the visitor's words where we know the product it names; else as it came. */
+  /** The reason as recommend wrote it, with the names of products in the visitor's language. */
   #reason(reason: Readonly<Record<string, unknown>>, language: Language): string {
     const evidence = isRecord(reason['evidence']) ? reason['evidence'] : {}
-    const named = [...Object.values(evidence), reason['evidence']]
-      .flat()
-      .map((value) => (isRecord(value) ? textOf(value, 'itemId') : value))
-      .map((value) => (typeof value === 'string' ? this.#catalogue.product(value) : undefined))
-      .find((product) => product !== undefined)
-    const { reasons } = phrases(language)
-    const channel = textOf(reason, 'channel')
-    const sentence = reasons[channel]
-    if (sentence?.includes('{item}') && named)
-      return sentence.replace('{item}', named.name[language])
-    if (sentence !== undefined && !sentence.includes('{')) return sentence
-    return textOf(reason, 'text')
+    let text = textOf(reason, 'text')
+    for (const value of Object.values(evidence).flat().slice(0, evidenceMax)) {
+      const product = typeof value === 'string' ? this.#catalogue.product(value) : undefined
+      if (product) text = text.replaceAll(product.name.en, product.name[language])
+    }
+    return text
   }
 }

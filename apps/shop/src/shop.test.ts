@@ -258,3 +258,10 @@ test('health and metrics answer, and name what the opening still waits for', asy
   assert.equal(ready.dependencies.catalogue.detail, 'open')
   assert.equal((await get('/metrics')).status, 200)
 })
+
+test('reasons name products in the language of the page, and are escaped', async () => {
+  const name = /aria-label="([^"]+)"/.exec(await (await get('/pictures/tea-01.svg')).text())?.[1]
+  assert.equal(name, 'Willow Porcelain Teapot')
+  assert.match(await (await get('/zh/for-you')).text(), /like 垂柳白瓷茶壶 &lt;3/)
+  assert.match(await (await get('/en/for-you')).text(), /like Willow Porcelain Teapot &lt;3/)
+})

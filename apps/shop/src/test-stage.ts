@@ -162,7 +162,11 @@ function recommendRoutes(backstage: Backstage, on: On): ReturnType<On>[] {
         items: ['tea-02', 'light-03', 'kitchen-07', 'play-05'].map((itemId) => ({
           itemId,
           score: 1,
-          reason: { channel: 'covisit', text: 'because <you>', evidence: { itemId: 'tea-01' } },
+          reason: {
+            channel: 'walk',
+            text: 'like Willow Porcelain Teapot <3',
+            evidence: { items: ['tea-01'] },
+          },
         })),
       })
     }),

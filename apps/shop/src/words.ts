@@ -59,7 +59,6 @@ export interface Phrases {
   readonly loading: string
   readonly live: string
   readonly quantity: string
-  readonly reasons: Readonly<Record<string, string>>
 }
 
 const zh: Phrases = {
@@ -143,14 +142,6 @@ const zh: Phrases = {
   loading: '正在为你挑选……',
   live: '实时',
   quantity: '数量',
-  reasons: {
-    similar: '因为你看过“{item}”',
-    covisit: '看过“{item}”的人也看了它',
-    bought: '买过“{item}”的人也买了它',
-    popular: '最近很多人在看',
-    new: '刚刚上架',
-    category: '你常逛“{category}”',
-  },
 }
 
 const en: Phrases = {
@@ -239,14 +230,6 @@ const en: Phrases = {
   loading: 'Picking for you…',
   live: 'live',
   quantity: 'Quantity',
-  reasons: {
-    similar: 'Because you viewed “{item}”',
-    covisit: 'People who viewed “{item}” also looked at this',
-    bought: 'People who bought “{item}” also bought this',
-    popular: 'Many people look at it now',
-    new: 'New on the shelf',
-    category: 'You often visit {category}',
-  },
 }
 
 /** The shop's sentences in `language`. */

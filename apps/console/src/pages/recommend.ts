@@ -49,10 +49,16 @@ export function recommendPage(view: RecommendView): Html {
           : panel('list', `For ${view.userId}`, listView(view.list))
       }
       <div class="even">
-        ${view.features === undefined ? '' : panel('features', 'What is known of this user', shown('recommend', view.features))}
+        ${view.features === undefined ? '' : panel('features', 'What is known of this user', known(view.features))}
         ${panel('models', 'Models', shown('recommend', view.models))}
       </div>`,
   })
+}
+
+function known(reply: Reply): HtmlValue {
+  return reply.kind === 'answered' && reply.status === 404
+    ? html`<p class="quiet">Nothing is held on this user yet: they get what is popular.</p>`
+    : shown('recommend', reply)
 }
 
 function listView(reply: Reply): HtmlValue {
@@ -88,7 +94,7 @@ function row(item: Readonly<Record<string, unknown>>, place: number, highest: nu
   const score = Number(item['score']) || 0
   return html`<tr>
     <td class="number quiet">${place}</td>
-    <td><b>${String(item['itemId'])}</b></td>
+    <td class="nowrap"><b>${String(item['itemId'])}</b></td>
     <td><span class="tag">${String(reason['channel'] ?? '')}</span></td>
     <td>
       ${String(reason['text'] ?? '')} <code>${JSON.stringify(reason['evidence'] ?? {})}</code>

@@ -30,6 +30,12 @@ export function rowsOf(tree: readonly SpanTree[]): readonly Row[] {
   return rows
 }
 
+/** The span's name, with the path itself where the name holds only `{path...}`. */
+export function titleOf(span: SpanRecord): string {
+  const path = span.attributes['url.path']
+  return typeof path === 'string' ? span.name.replace('/{path...}', path) : span.name
+}
+
 /** True where the span ended in an error: status code 2 of OpenTelemetry. */
 export function failed(span: SpanRecord): boolean {
   return span.status.code === 2
@@ -46,13 +52,13 @@ export function tracePage(traceId: string, rows: readonly Row[], logs: readonly 
     })
   const startMs = Math.min(...rows.map(({ span }) => span.startMs))
   const endMs = Math.max(...rows.map(({ span }) => span.endMs))
-  const first = rows[0] as Row
+  const title = titleOf((rows[0] as Row).span)
   const errors = rows.filter(({ span }) => failed(span)).length
   const services = [...new Set(rows.map(({ span }) => span.service))]
   return layout({
-    title: first.span.name,
+    title,
     section: '/traces',
-    body: html`<h1>${first.span.name}</h1>
+    body: html`<h1>${title}</h1>
       <p class="facts">
         <span>${timeOfDay(startMs)} UTC</span><b>${spanText((endMs - startMs) / 1000)}</b>
         <span>${amount(rows.length)} spans</span>
