@@ -139,3 +139,16 @@ function bindEmitter(context: Context, emitter: Emitter): void {
     emitter[name] = (event, listener) => original(event, wrapped.get(listener) ?? listener)
   }
 }
+
+/** The key under which the official SDK marks work that must not be traced. */
+const suppressKey = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+/** `context` in which nothing is traced, by our tracers and by foreign instrumentations. */
+export function suppressed(context: Context): Context {
+  return context.setValue(suppressKey, true)
+}
+
+/** True where nothing is to be traced in `context`. */
+export function isSuppressed(context: Context): boolean {
+  return context.getValue(suppressKey) === true
+}

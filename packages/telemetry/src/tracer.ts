@@ -1,4 +1,5 @@
 import {
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   SpanKind,
   type Context,
@@ -6,7 +7,7 @@ import {
   type SpanOptions,
   type Tracer,
 } from '@opentelemetry/api'
-import { activeContext, SpanScope, spanOf, withContext } from './context.ts'
+import { activeContext, isSuppressed, SpanScope, spanOf, withContext } from './context.ts'
 import { LocalTrace } from './local-trace.ts'
 import type { Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
@@ -26,6 +27,7 @@ export class SpateTracer implements Tracer {
   }
 
   startSpan(name: string, options: SpanOptions = {}, context: Context = activeContext()): Span {
+    if (isSuppressed(context)) return notTraced
     const parent = options.root ? undefined : spanOf(context)
     const startMs = this.#recorder.timeOf(options.startTime)
     const begin = {
@@ -132,5 +134,7 @@ export class SpateTracer implements Tracer {
     })
   }
 }
+
+const notTraced = new RemoteSpan(INVALID_SPAN_CONTEXT)
 
 type BeginSpan = Omit<ConstructorParameters<typeof SpateSpan>[1], 'parentSpanId' | 'remoteParent'>

@@ -1,0 +1,314 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { systemChance, type Chance } from '@spate/runtime/chance'
+import { systemClock, type Clock } from '@spate/runtime/clock'
+import { silentLog, type Log } from '@spate/runtime/log'
+import { metricsOf } from '../collect.ts'
+import { metricNames } from '../names.ts'
+import type { SpanRecord } from '../span-record.ts'
+import type { Exporter, Telemetry } from '../telemetry.ts'
+import { Delivery, type DeliveryCounters, type DropReason } from './delivery.ts'
+import { logsJson, metricsJson, tracesJson } from './encode-json.ts'
+import { encodeLogs } from './encode-logs.ts'
+import { encodeMetrics } from './encode-metrics.ts'
+import { encodeTraces } from './encode-traces.ts'
+import { createGrpcTransport } from './grpc-transport.ts'
+import { createHttpTransport } from './http-transport.ts'
+import type { LogData, MetricData, Signal } from './model.ts'
+import { Spill } from './spill.ts'
+import type { Transport } from './transport.ts'
+
+/** How to send telemetry by OTLP. */
+export interface OtlpOptions {
+  /** `http://host:4317` for gRPC, `http://host:4318` for HTTP. */
+  readonly url: string
+  /** Default `grpc`. */
+  readonly protocol?: 'grpc' | 'http/protobuf' | 'http/json'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly clock?: Clock
+  readonly chance?: Chance
+  readonly log?: Log
+  /** Spans of a request. Default 1000. */
+  readonly batchSpans?: number
+  /** Longest time a span waits for its batch, ms. Default 5000. */
+  readonly spanDelayMs?: number
+  /** How often metrics are sent, ms. Default 60,000. */
+  readonly metricsEveryMs?: number
+  /** For one request, ms. Default 10,000. */
+  readonly timeoutMs?: number
+  /** Bytes that wait in memory. Default 16 MiB. */
+  readonly queueBytes?: number
+  /** Folder for what waits while the receiver is away; without it memory alone is used. */
+  readonly spillFolder?: string
+  /** Bytes on disk. Default 256 MiB. */
+  readonly spillBytes?: number
+}
+
+/** An exporter that can say what it did. */
+export interface OtlpExporter extends Exporter {
+  readonly counters: DeliveryCounters
+  /** True while the receiver is away. */
+  readonly down: boolean
+  readonly queueBytes: number
+  readonly spilledBytes: number
+  /** Takes log records; must not wait. */
+  logs(records: readonly LogData[]): void
+}
+
+/** Spans, or log records, that wait to be encoded. */
+export const pendingMax = 50_000
+/** Uncompressed bytes of a request: what gRPC receivers take by default. */
+export const requestBytesMax: number = 4 * 1024 ** 2 - 64 * 1024
+const spansPerSlice = 64
+const pointsPerSlice = 64
+const outageDelayMs = 1000
+const compress = promisify(gzip)
+
+/** Opens an exporter. Rejects with the disk's fault where the spill folder cannot be used. */
+export async function createOtlpExporter(options: OtlpOptions): Promise<OtlpExporter> {
+  const { clock = systemClock, chance = systemChance, log = silentLog } = options
+  const transport = transportOf(options, clock)
+  const spill =
+    options.spillFolder === undefined || options.spillBytes === 0
+      ? undefined
+      : await Spill.open({
+          folder: options.spillFolder,
+          bytesMax: options.spillBytes ?? 256 * 1024 ** 2,
+          log,
+        })
+  const delivery = new Delivery({
+    transport,
+    clock,
+    chance,
+    log,
+    queueBytes: options.queueBytes ?? 16 * 1024 ** 2,
+    timeoutMs: options.timeoutMs ?? 10_000,
+    ...(spill ? { spill } : {}),
+  })
+  return new BatchingExporter({ ...options, clock, log }, delivery, transport.format, spill)
+}
+
+function transportOf(options: OtlpOptions, clock: Clock): Transport {
+  const { url, headers, protocol = 'grpc' } = options
+  const rest = { url, clock, ...(headers ? { headers } : {}) }
+  if (protocol === 'grpc') return createGrpcTransport(rest)
+  return createHttpTransport({ ...rest, format: protocol === 'http/json' ? 'json' : 'protobuf' })
+}
+
+class BatchingExporter implements OtlpExporter {
+  readonly #options: OtlpOptions & { readonly clock: Clock; readonly log: Log }
+  readonly #delivery: Delivery
+  readonly #format: 'protobuf' | 'json'
+  readonly #spill: Spill | undefined
+  readonly #programs: Telemetry[] = []
+  readonly #timers: { cancel(): void }[] = []
+  #spans: SpanRecord[] = []
+  #logs: LogData[] = []
+  #cutTimer: { cancel(): void } | undefined
+  #encoding: Promise<void> = Promise.resolve()
+  #pendingDropped: Record<'traces' | 'logs', number> = { traces: 0, logs: 0 }
+
+  constructor(
+    options: OtlpOptions & { readonly clock: Clock; readonly log: Log },
+    delivery: Delivery,
+    format: 'protobuf' | 'json',
+    spill: Spill | undefined,
+  ) {
+    this.#options = options
+    this.#delivery = delivery
+    this.#format = format
+    this.#spill = spill
+    this.#timers.push(
+      options.clock.every(options.metricsEveryMs ?? 60_000, () => this.#sendMetrics()),
+    )
+  }
+
+  get counters(): DeliveryCounters {
+    return this.#delivery.counters
+  }
+
+  get down(): boolean {
+    return this.#delivery.down
+  }
+
+  get queueBytes(): number {
+    return this.#delivery.queueBytes
+  }
+
+  get spilledBytes(): number {
+    return this.#spill?.bytes ?? 0
+  }
+
+  attach(telemetry: Telemetry): void {
+    this.#programs.push(telemetry)
+    if (this.#programs.length === 1) this.#observe(telemetry)
+  }
+
+  readonly spans = (records: readonly SpanRecord[]): void => {
+    if (this.#spans.length + records.length > pendingMax) {
+      this.#pendingDropped.traces += records.length
+      return
+    }
+    for (const record of records) this.#spans.push(record)
+    this.#schedule(this.#spans.length)
+  }
+
+  logs(records: readonly LogData[]): void {
+    if (this.#logs.length + records.length > pendingMax) {
+      this.#pendingDropped.logs += records.length
+      return
+    }
+    for (const record of records) this.#logs.push(record)
+    this.#schedule(this.#logs.length)
+  }
+
+  async flush(): Promise<void> {
+    this.#sendMetrics()
+    this.#cut()
+    await this.#encoding
+    await this.#delivery.settled()
+  }
+
+  async shutdown(signal?: AbortSignal): Promise<void> {
+    for (const timer of this.#timers) timer.cancel()
+    this.#cutTimer?.cancel()
+    const late = new Promise<void>((resolve) => {
+      if (signal?.aborted) resolve()
+      else signal?.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([this.flush(), late])
+    await this.#delivery.close()
+  }
+
+  #schedule(waiting: number): void {
+    const { batchSpans = 1000, spanDelayMs = 5000, clock } = this.#options
+    if (waiting >= batchSpans) return this.#cut()
+    // While the receiver is away a crash loses what is not on disk yet: wait less.
+    const delayMs = this.#delivery.down ? Math.min(spanDelayMs, outageDelayMs) : spanDelayMs
+    this.#cutTimer ??= clock.after(delayMs, () => this.#cut())
+  }
+
+  /** Encodes what waits, in slices, behind what is being encoded already. */
+  #cut(): void {
+    this.#cutTimer?.cancel()
+    this.#cutTimer = undefined
+    const spans = this.#spans
+    const logs = this.#logs
+    this.#spans = []
+    this.#logs = []
+    if (spans.length > 0)
+      this.#encode('traces', spans, (from, to) =>
+        this.#format === 'json'
+          ? Buffer.from(JSON.stringify(tracesJson(spans.slice(from, to))))
+          : encodeTraces(spans, from, to),
+      )
+    if (logs.length > 0)
+      this.#encode('logs', logs, (from, to) =>
+        this.#format === 'json'
+          ? Buffer.from(JSON.stringify(logsJson(logs.slice(from, to))))
+          : encodeLogs(logs.slice(from, to)),
+      )
+  }
+
+  #sendMetrics(): void {
+    const metrics = this.#programs.flatMap((program) =>
+      metricsOf(program.metrics.collect(), program.resource, this.#options.clock.now()),
+    )
+    const parts = metrics.flatMap(slicesOf)
+    if (parts.length > 0)
+      this.#encode('metrics', parts, (from, to) => {
+        const slice = parts.slice(from, to)
+        return this.#format === 'json'
+          ? Buffer.from(JSON.stringify(metricsJson(slice)))
+          : encodeMetrics(slice)
+      })
+  }
+
+  /**
+   * Encodes `items` slice by slice, giving way to the event loop in between, and sends them in
+   * requests of bounded size. Protobuf messages are joined by putting them one behind the other.
+   */
+  #encode(
+    signal: Signal,
+    items: readonly (SpanRecord | LogData | MetricData)[],
+    encode: (from: number, to: number) => Uint8Array,
+  ): void {
+    const perSlice = signal === 'metrics' ? 1 : spansPerSlice
+    const perRequest =
+      this.#format === 'json'
+        ? perSlice
+        : signal === 'metrics'
+          ? Number.POSITIVE_INFINITY
+          : (this.#options.batchSpans ?? 1000)
+    this.#encoding = this.#encoding.then(async () => {
+      let parts: Uint8Array[] = []
+      let bytes = 0
+      let count = 0
+      const post = async (): Promise<void> => {
+        if (parts.length > 0) await this.#post(signal, count, Buffer.concat(parts))
+        parts = []
+        bytes = count = 0
+      }
+      for (let at = 0; at < items.length; at += perSlice) {
+        const to = Math.min(items.length, at + perSlice)
+        const part = encode(at, to)
+        if (bytes + part.length > requestBytesMax || count + (to - at) > perRequest) await post()
+        parts.push(part)
+        bytes += part.length
+        count += signal === 'metrics' ? pointsOf(items[at] as MetricData) : to - at
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await post()
+    })
+  }
+
+  async #post(signal: Signal, count: number, message: Uint8Array): Promise<void> {
+    // zlib's promise form works in the thread pool: the event loop goes on meanwhile.
+    const body = await compress(message, { level: signal === 'metrics' ? 6 : 3 })
+    this.#delivery.push({ signal, format: this.#format, count, body })
+  }
+
+  /** Puts this exporter's own figures into the metrics of the first program. */
+  #observe(telemetry: Telemetry): void {
+    const { metrics } = telemetry
+    const queue = metrics.gauge(metricNames.exportQueue).series()
+    const spilled = metrics.gauge(metricNames.exportSpilled).series()
+    const accepted = metrics.counter(metricNames.exported)
+    const bytes = metrics.counter(metricNames.exportedBytes)
+    const rejected = metrics.counter(metricNames.exportRejected)
+    const retries = metrics.counter(metricNames.exportRetries)
+    const dropped = metrics.counter(metricNames.exportDropped)
+    const stop = metrics.observe(() => {
+      queue.set(this.queueBytes)
+      spilled.set(this.spilledBytes)
+      for (const signal of ['traces', 'metrics', 'logs'] as const) {
+        const { counters } = this
+        accepted.series({ signal }).observe(counters.accepted[signal])
+        bytes.series({ signal }).observe(counters.bytes[signal])
+        rejected.series({ signal }).observe(counters.rejected[signal])
+        retries.series({ signal }).observe(counters.retries[signal])
+        const lost: Partial<Record<DropReason | 'pending_full', number>> = {
+          ...counters.dropped[signal],
+          ...(signal === 'metrics' ? {} : { pending_full: this.#pendingDropped[signal] }),
+        }
+        for (const [reason, count] of Object.entries(lost))
+          if (count > 0) dropped.series({ signal, reason }).observe(count)
+      }
+    })
+    this.#timers.push({ cancel: stop })
+  }
+}
+
+function pointsOf(metric: MetricData): number {
+  return metric.points.length
+}
+
+/** A metric in parts that encode in well under a millisecond. */
+function slicesOf(metric: MetricData): readonly MetricData[] {
+  const { points } = metric
+  if (points.length <= pointsPerSlice) return [metric]
+  const slices: MetricData[] = []
+  for (let at = 0; at < points.length; at += pointsPerSlice)
+    slices.push({ ...metric, points: points.slice(at, at + pointsPerSlice) } as MetricData)
+  return slices
+}
