@@ -20,17 +20,42 @@ export interface LinearModel {
 
 /** Adds what `history` says through `model` to `out`. O(history x row length). */
 export function scoreLinear(model: LinearModel, history: WeightedItems, out: Scores): void {
-  const { head, placeOf, dense, start, neighbours, weights } = model
+  const { placeOf, start, neighbours, weights } = model
+  const sum = headSums(model, history)
+  if (sum)
+    for (let k = 0; k < model.head.length; k++) out.add(model.head[k] as number, sum[k] as number)
   for (let at = 0; at < history.items.length; at++) {
     const item = history.items[at] as number
+    if (item >= placeOf.length || item + 1 >= start.length) continue
     const weight = history.weights[at] as number
-    const place = placeOf[item] ?? -1
-    if (place >= 0) out.addRow(head, dense, place * head.length, weight)
-    if (item + 1 >= start.length) continue
     const end = start[item + 1] as number
     for (let k = start[item] as number; k < end; k++)
       out.add(neighbours[k] as number, weight * (weights[k] as number))
   }
+}
+
+/** Room for one history's sum over the head; reused, because nothing is awaited while it is used. */
+let headRoom = new Float64Array(0)
+
+/** What the history says for each place of the head; undefined where nothing of it is in the head. */
+function headSums(model: LinearModel, history: WeightedItems): Float64Array | undefined {
+  const { head, placeOf, dense } = model
+  const size = head.length
+  if (headRoom.length < size) headRoom = new Float64Array(size)
+  const sum = headRoom
+  let any = false
+  for (let at = 0; at < history.items.length; at++) {
+    const place = placeOf[history.items[at] as number] ?? -1
+    if (place < 0) continue
+    const weight = history.weights[at] as number
+    const offset = place * size
+    if (!any) for (let k = 0; k < size; k++) sum[k] = weight * (dense[offset + k] as number)
+    else
+      for (let k = 0; k < size; k++)
+        sum[k] = (sum[k] as number) + weight * (dense[offset + k] as number)
+    any = true
+  }
+  return any ? sum : undefined
 }
 
 /** B[from][to]; 0 where the model has no weight. O(row length) outside the head. */

@@ -34,21 +34,6 @@ export class Scores {
     this.values[item] = (this.values[item] as number) + by
   }
 
-  /** Adds `weight * row[k]` to item `items[k]` for every k: one row of a dense model. */
-  addRow(items: Uint32Array, rows: Float32Array, offset: number, weight: number): void {
-    const { values } = this
-    const marks = this.#marks
-    for (let k = 0; k < items.length; k++) {
-      const item = items[k] as number
-      if (item >= values.length) continue
-      if (marks[item] === 0) {
-        marks[item] = 1
-        this.touched[this.#count++] = item
-      }
-      values[item] = (values[item] as number) + weight * (rows[offset + k] as number)
-    }
-  }
-
   has(item: number): boolean {
     return this.#marks[item] === 1
   }

@@ -1,0 +1,220 @@
+import { addNormalised, topOf, type Blend } from '../domain/blend.ts'
+import type { Interactions } from '../domain/interactions.ts'
+import { speak, type Knowledge } from '../domain/knowledge.ts'
+import { interval, listFigures, type Interval } from '../domain/metrics.ts'
+import { BoardPool } from '../domain/scores.ts'
+import type { Task } from '../domain/task.ts'
+import {
+  historyOf,
+  knowledgeOf,
+  repeatShareMin,
+  type Trained,
+  type TrainingOptions,
+} from '../domain/training.ts'
+import { Names, toInteractions, type DataFile } from './data-set.ts'
+import { inferTask } from './infer-task.ts'
+
+/** How to evaluate. */
+export interface EvaluateOptions {
+  readonly train: DataFile
+  readonly test: DataFile
+  readonly ks: readonly number[]
+  /** True: items the user has in TRAIN are neither ranked nor wanted. */
+  readonly excludeSeen: boolean
+  /** Shape of the validation cut; `auto` reads it off users, times and line counts of TEST. */
+  readonly task: Task | 'auto'
+  readonly training: Omit<TrainingOptions, 'task' | 'timed'>
+  /** Trains; in a worker or here. */
+  readonly trainer: (interactions: Interactions, options: TrainingOptions) => Promise<Trained>
+  /** Monotonic ms, for the seconds of training. */
+  readonly elapsed: () => number
+}
+
+/** What an evaluation found. */
+export interface Evaluation {
+  /** `hr@10`, `recall@10`, `ndcg@10`, for each k. */
+  readonly metrics: Readonly<Record<string, Interval>>
+  /** By slice: users with few and many events, wanted items that are rare and popular. */
+  readonly slices: Readonly<Record<string, { readonly users: number; readonly ndcg: Interval }>>
+  /** Of the lists at the greatest k: share of the catalogue shown, Gini of showings, mean -log2 of popularity share. */
+  readonly lists: { readonly coverage: number; readonly gini: number; readonly novelty: number }
+  readonly users: number
+  readonly items: number
+  readonly trainSeconds: number
+  readonly task: Task
+  readonly blend: Blend
+  readonly repeatShare: number
+  /** Test users without a line in TRAIN; they get the list of a stranger. */
+  readonly coldUsers: number
+  readonly sha256: { readonly train: string; readonly test: string }
+  readonly skipped: { readonly train: number; readonly test: number }
+}
+
+/** Trains on TRAIN, ranks all items for each user of TEST, and counts what was found. */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { train, test, trainer, elapsed } = options
+  const users = new Names()
+  const items = new Names()
+  const interactions = toInteractions(train.rows, users, items)
+  const task = options.task === 'auto' ? inferTask(interactions, users, test) : options.task
+  const startMs = elapsed()
+  const trained = await trainer(interactions, { ...options.training, task, timed: train.timed })
+  const knowledge = knowledgeOf(interactions, trained.models)
+  const trainSeconds = (elapsed() - startMs) / 1000
+  // Where nobody comes back for the same thing, a repeat is never a good guess.
+  const exclude = options.excludeSeen || trained.repeatShare < repeatShareMin
+  const blend = exclude ? trained.blend : trained.blendWithRepeats
+  const ranking = rankAll({ ...options, exclude, blend, knowledge, interactions, users, items })
+  return {
+    ...ranking,
+    items: items.size,
+    trainSeconds,
+    task,
+    blend,
+    repeatShare: trained.repeatShare,
+    sha256: { train: train.sha256, test: test.sha256 },
+    skipped: { train: train.skipped, test: test.skipped },
+  }
+}
+
+interface RankingInput {
+  readonly test: DataFile
+  readonly ks: readonly number[]
+  readonly excludeSeen: boolean
+  readonly exclude: boolean
+  readonly blend: Blend
+  readonly knowledge: Knowledge
+  readonly interactions: Interactions
+  readonly users: Names
+  readonly items: Names
+}
+
+function rankAll(
+  input: RankingInput,
+): Pick<Evaluation, 'metrics' | 'slices' | 'lists' | 'users' | 'coldUsers'> {
+  const { ks, blend, knowledge, interactions } = input
+  const most = Math.max(...ks)
+  const pool = new BoardPool()
+  const nowMs = interactions.timesMs.reduce((latest, timeMs) => Math.max(latest, timeMs), 0)
+  const sums = new Map<string, number[]>()
+  const outcomes: Outcome[] = []
+  const shown = new Uint32Array(input.items.size)
+  let coldUsers = 0
+  for (const { user, wanted } of wantedByUser(input)) {
+    const history = historyOf(interactions, user)
+    if (history.items.length === 0) coldUsers++
+    const had = new Set(input.exclude ? history.items : [])
+    const total = pool.take(knowledge.itemCount)
+    for (const { voice, weight } of blend) {
+      const scores = pool.take(knowledge.itemCount)
+      speak(voice, knowledge, { history, nowMs }, scores)
+      addNormalised(total, scores, weight, knowledge.itemCount)
+      pool.give(scores)
+    }
+    const places = new Map(
+      topOf(total, most, (item) => !had.has(item)).map(({ item }, rank) => [item, rank]),
+    )
+    pool.give(total)
+    for (const item of places.keys()) shown[item] = (shown[item] as number) + 1
+    const ranks = wanted.map((item) => places.get(item) ?? Infinity)
+    for (const k of ks)
+      for (const [name, value] of Object.entries(listFigures(ranks, k)))
+        push(sums, `${name}@${k}`, value)
+    outcomes.push({ events: history.items.length, wanted, ndcg: listFigures(ranks, most).ndcg })
+  }
+  const metrics = Object.fromEntries(
+    [...sums].map(([name, values]) => [
+      name,
+      interval(Float64Array.from(values), name.startsWith('hr@')),
+    ]),
+  )
+  return {
+    metrics,
+    slices: slicesOf(outcomes, interactions),
+    lists: listShape(shown, interactions),
+    users: outcomes.length,
+    coldUsers,
+  }
+}
+
+interface Outcome {
+  readonly events: number
+  readonly wanted: readonly number[]
+  readonly ndcg: number
+}
+
+function push(sums: Map<string, number[]>, name: string, value: number): void {
+  const values = sums.get(name)
+  if (values) values.push(value)
+  else sums.set(name, [value])
+}
+
+/** What each user of TEST wants; items nobody has in TRAIN cannot be found and count as missed. */
+function* wantedByUser(
+  input: RankingInput,
+): Generator<{ readonly user: number; readonly wanted: readonly number[] }> {
+  const { test, users, items, interactions, excludeSeen } = input
+  const byUser = new Map<string, Set<string>>()
+  for (const row of test.rows) {
+    const wanted = byUser.get(row.user)
+    if (wanted) wanted.add(row.item)
+    else byUser.set(row.user, new Set([row.item]))
+  }
+  for (const [name, names] of byUser) {
+    const user = users.numberOf(name) ?? -1
+    const had = excludeSeen ? new Set(historyOf(interactions, user).items) : new Set<number>()
+    const wanted = [...names]
+      .map((item) => items.numberOf(item) ?? -1)
+      .filter((item) => !had.has(item))
+    if (wanted.length > 0) yield { user, wanted }
+  }
+}
+
+function slicesOf(outcomes: readonly Outcome[], interactions: Interactions): Evaluation['slices'] {
+  const counts = itemCounts(interactions)
+  const sorted = Float64Array.from(counts).sort()
+  const popular = sorted[Math.floor(sorted.length * 0.9)] ?? 0
+  const isPopular = ({ wanted }: Outcome): boolean =>
+    wanted.some((item) => (counts[item] ?? 0) >= popular)
+  const slices: Record<string, (outcome: Outcome) => boolean> = {
+    'cold users (no events)': ({ events }) => events === 0,
+    'users with 1 to 9 events': ({ events }) => events >= 1 && events < 10,
+    'users with 10 to 99 events': ({ events }) => events >= 10 && events < 100,
+    'users with 100 events or more': ({ events }) => events >= 100,
+    'wants an item of the top tenth': isPopular,
+    'wants only rarer items': (outcome) => !isPopular(outcome),
+  }
+  return Object.fromEntries(
+    Object.entries(slices).map(([name, belongs]) => {
+      const values = outcomes.filter(belongs).map(({ ndcg }) => ndcg)
+      return [name, { users: values.length, ndcg: interval(Float64Array.from(values)) }]
+    }),
+  )
+}
+
+function itemCounts(interactions: Interactions): Uint32Array {
+  const counts = new Uint32Array(interactions.itemCount)
+  for (const item of interactions.items) counts[item] = (counts[item] as number) + 1
+  return counts
+}
+
+function listShape(shown: Uint32Array, interactions: Interactions): Evaluation['lists'] {
+  const total = shown.reduce((sum, count) => sum + count, 0)
+  if (total === 0) return { coverage: 0, gini: 0, novelty: 0 }
+  const counts = itemCounts(interactions)
+  const sorted = Float64Array.from(shown).sort()
+  let weighted = 0
+  sorted.forEach((count, at) => {
+    weighted += (2 * (at + 1) - sorted.length - 1) * count
+  })
+  let novelty = 0
+  shown.forEach((count, item) => {
+    const share = Math.max(1, counts[item] as number) / interactions.items.length
+    if (count > 0) novelty += (count / total) * -Math.log2(share)
+  })
+  return {
+    coverage: shown.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0) / shown.length,
+    gini: weighted / (sorted.length * total),
+    novelty,
+  }
+}
