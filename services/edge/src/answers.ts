@@ -32,12 +32,16 @@ export function storedAnswer(
   const conditional = (bits & flags.conditional) !== 0 && stored.status === 200
   if (conditional && notModified(request.headers, stored.headers, stored.timing.responseTimeMs))
     return { status: 304, headers: notModifiedFields(fields), route: edgeRoute }
-  if ((bits & flags.range) !== 0 && request.method === 'GET' && stored.status === 200) {
+  if ((bits & flags.range) !== 0 && request.method === 'GET' && rangeable(stored)) {
     const part = rangeAnswer(stored, request, fields)
     if (part) return part
   }
   fields.push('content-length', String(stored.body.length))
   return { status: stored.status, headers: fields, body: stored.body, route: edgeRoute }
+}
+
+function rangeable(stored: StoredResponse): boolean {
+  return stored.status === 200 || stored.partial !== undefined
 }
 
 function statusOf(stored: StoredResponse, told: Told, nowMs: number): string {

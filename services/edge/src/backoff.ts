@@ -8,6 +8,8 @@ export const backoffKeysMax = 100_000
 interface Step {
   readonly failures: number
   readonly untilMs: number
+  /** True where the origin could not be reached at all. */
+  readonly disconnected: boolean
 }
 
 /** Remembers for which keys the origin failed, so that a stale answer stands in without asking each time. */
@@ -20,7 +22,12 @@ export class Backoff {
     return step !== undefined && nowMs < step.untilMs
   }
 
-  failed(key: string, nowMs: number): void {
+  /** True where `key` rests because the origin could not be reached. */
+  disconnected(key: string): boolean {
+    return this.#steps.get(key)?.disconnected ?? false
+  }
+
+  failed(key: string, nowMs: number, disconnected: boolean): void {
     const step = this.#steps.get(key)
     // Several requests that failed together are one failure.
     if (step && nowMs < step.untilMs) return
@@ -31,7 +38,7 @@ export class Backoff {
       const [oldest] = this.#steps.keys()
       if (oldest !== undefined) this.#steps.delete(oldest)
     }
-    this.#steps.set(key, { failures, untilMs: nowMs + pauseMs })
+    this.#steps.set(key, { failures, untilMs: nowMs + pauseMs, disconnected })
   }
 
   succeeded(key: string): void {

@@ -14,6 +14,7 @@ import { cacheKey, canonicalHost, isPlainHost, type KeyRules } from './domain/ca
 import type { ForwardReason } from './domain/cache-status.ts'
 import { viaLoops } from './domain/forwarding.ts'
 import { usability } from './domain/freshness.ts'
+import { covers, resolveRange } from './domain/ranges.ts'
 import { bodyless, directivesOf, flags, flagsOf } from './request-view.ts'
 import type { Forwarder, Job } from './forwarder.ts'
 import type { MemoryStore } from './memory-store.ts'
@@ -111,8 +112,15 @@ export class EdgeCache {
     return forwarder.forward(this.#job(request, look, { reason, stale: undefined }))
   }
 
-  #partialHit(_request: Request, _look: Look): Answer | undefined {
-    return undefined
+  /** A range that a stored part holds whole (RFC 9111 section 3.3). */
+  #partialHit(request: Request, { key, bits, nowMs }: Look): Answer | undefined {
+    if ((bits & flags.range) === 0 || request.method !== 'GET') return undefined
+    const part = this.#parts.store.part(key, request.headers)
+    if (!part?.partial || part.timing.freshUntilMs <= nowMs) return undefined
+    const wish = resolveRange(request.headers.get('range'), part.partial.complete ?? -1)
+    if (wish.kind !== 'parts' || !covers(part.partial, wish.parts)) return undefined
+    this.#parts.statistics.hit(part.body.length)
+    return storedAnswer(part, request, { bits, nowMs, told: freshHit })
   }
 
   #pass(request: Request, reason: ForwardReason): Promise<Answer> {

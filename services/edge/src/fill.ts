@@ -110,15 +110,20 @@ export class Fill {
     this.fail(new Fault('cancelled', 'nobody wants this any more'))
   }
 
-  /** The body from the first byte. Breaking off early is fine: see the file's head. */
-  reader(): AsyncIterableIterator<Uint8Array> {
+  /**
+   * The body from the first byte. Breaking off early is fine: see the file's head. `signal` is the
+   * client's: a reader that waits for the next chunk must hear that its client has gone.
+   */
+  reader(signal?: AbortSignal): AsyncIterableIterator<Uint8Array> {
     const reader: Reader = { at: 0 }
     this.#readers.add(reader)
     const leave = (): IteratorResult<Uint8Array> => {
+      signal?.removeEventListener('abort', leave)
       this.#readers.delete(reader)
       if (!this.#keep) this.#settleWindow()
       return { done: true, value: undefined }
     }
+    signal?.addEventListener('abort', leave, { once: true })
     const next = async (): Promise<IteratorResult<Uint8Array>> => {
       for (;;) {
         const chunk = this.#chunks[reader.at - this.#dropped]

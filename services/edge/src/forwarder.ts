@@ -15,7 +15,6 @@ import type { CacheStatus, ForwardReason } from './domain/cache-status.ts'
 import { fieldValue, lowered } from './domain/fields.ts'
 import { conditionFields, forwardedFields } from './domain/forwarding.ts'
 import { staleOnErrorAllowed } from './domain/freshness.ts'
-import { invalidated } from './domain/invalidation.ts'
 import { notModified, notModifiedFields, validators } from './domain/validation.ts'
 import { acceptedCodings, selects } from './domain/vary.ts'
 import type { OriginRequest } from './origin.ts'
@@ -106,7 +105,8 @@ export class Forwarder {
     const nowMs = this.#transfers.now()
     const { stale } = job
     if (!stale || !this.#backoff.rests(job.key, nowMs)) return undefined
-    if (!staleOnErrorAllowed(stale.timing, job.directives, nowMs)) return undefined
+    const graceMs = this.#backoff.disconnected(job.key) ? this.#transfers.rules.disconnectedMs : 0
+    if (!staleOnErrorAllowed(stale.timing, job.directives, nowMs, graceMs)) return undefined
     this.#transfers.statistics.staleHits++
     this.#transfers.statistics.hits++
     return storedAnswer(stale, job.request, {
@@ -191,7 +191,7 @@ export class Forwarder {
       transfer.fill.release()
       return { status, headers, route: edgeRoute }
     }
-    const body = transfer.fill.reader()
+    const body = transfer.fill.reader(request.signal)
     transfer.fill.release()
     return { status, headers, body, route: edgeRoute }
   }
@@ -199,7 +199,8 @@ export class Forwarder {
   #failed(job: Job, outcome: Outcome & { kind: 'failed' }, base: CacheStatus): Answer {
     const nowMs = this.#transfers.now()
     const { stale } = job
-    if (stale && staleOnErrorAllowed(stale.timing, job.directives, nowMs)) {
+    const graceMs = outcome.status === undefined ? this.#transfers.rules.disconnectedMs : 0
+    if (stale && staleOnErrorAllowed(stale.timing, job.directives, nowMs, graceMs)) {
       this.#transfers.statistics.staleHits++
       return storedAnswer(stale, job.request, {
         bits: job.bits,
@@ -219,15 +220,11 @@ export class Forwarder {
     const nowMs = this.#transfers.now()
     const { key, request } = job
     if (outcome.kind === 'failed') {
-      this.#backoff.failed(key, nowMs)
+      this.#backoff.failed(key, nowMs, outcome.status === undefined)
       return
     }
     this.#backoff.succeeded(key)
     if (outcome.kind !== 'answered') return
-    this.#transfers.invalidate(
-      invalidated({ method: request.method, url: urlOf(request) }, outcome),
-      request,
-    )
     if (request.method === 'HEAD' && job.stale) this.#transfers.headSeen(job.stale, outcome)
     if (request.method !== 'GET' || job.reason === 'bypass') return
     const alone = (job.bits & (flags.range | flags.authorization)) !== 0
@@ -241,6 +238,8 @@ export class Forwarder {
     const { request, stale } = job
     const nowMs = this.#transfers.now()
     const validating = request.method === 'GET' && !(job.bits & flags.range) ? stale : undefined
+    const graceMs = this.#transfers.rules.disconnectedMs
+    const completing = validating || !how.shared ? undefined : this.#beginning(job)
     const transfer = this.#transfers.begin(
       {
         method: request.method,
@@ -251,13 +250,29 @@ export class Forwarder {
         directives: job.directives,
         authorization: (job.bits & flags.authorization) !== 0,
         validating,
+        completing,
         staleStandsIn:
           stale !== undefined && staleOnErrorAllowed(stale.timing, job.directives, nowMs),
       },
-      { request: originRequest(job, validating, how.body), span: request, shared: how.shared },
+      {
+        request: {
+          ...originRequest(job, { validating, completing }, how.body),
+          // Where something stale can stand in, a failing origin is left alone.
+          retry: !(stale && staleOnErrorAllowed(stale.timing, job.directives, nowMs, graceMs)),
+        },
+        span: request,
+        shared: how.shared,
+      },
     )
     transfer.interimListeners.add(this.#interimTo(request))
     return transfer
+  }
+
+  /** A stored beginning of what `job` wants whole; only its end need be fetched. */
+  #beginning({ request, key }: Job): StoredResponse | undefined {
+    const part = this.#transfers.partOf(key, request.headers)
+    const usable = part?.partial?.first === 0 && part.partial.complete !== undefined
+    return usable && part.timing.freshUntilMs > this.#transfers.now() ? part : undefined
   }
 
   #interimTo(request: Request): (status: number, headers: readonly string[]) => void {
@@ -272,7 +287,10 @@ export function urlOf(request: Request): string {
 
 function originRequest(
   { request, bits, reason }: Job,
-  validating: StoredResponse | undefined,
+  from: {
+    readonly validating: StoredResponse | undefined
+    readonly completing: StoredResponse | undefined
+  },
   withBody: boolean,
 ): OriginRequest {
   const received = lowered(request.headers.raw)
@@ -283,7 +301,13 @@ function originRequest(
     const at = headers.indexOf('accept-encoding')
     headers.splice(at, 2, 'accept-encoding', acceptedCodings(codings))
   }
+  const { validating, completing } = from
   if (validating) headers.push(...validators(validating.headers))
+  if (completing?.partial) {
+    headers.push('range', `bytes=${completing.partial.last + 1}-`)
+    const tag = fieldValue(completing.headers, 'etag')
+    if (tag?.startsWith('"')) headers.push('if-range', tag)
+  }
   const { body } = request
   const bodied = withBody && (body.whole === undefined ? body.length !== 0 : body.whole.length > 0)
   if (bodied && body.length !== undefined) headers.push('content-length', String(body.length))
@@ -292,6 +316,7 @@ function originRequest(
     target: request.target,
     host: request.host,
     headers,
+    retry: true,
     ...(bodied ? { body: body.whole ?? body.stream() } : {}),
   }
 }

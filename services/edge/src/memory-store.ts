@@ -10,7 +10,7 @@
  * Index by tag and by host, so a purge touches only what it removes.
  */
 import type { FieldSource } from './domain/fields.ts'
-import { selects } from './domain/vary.ts'
+import { selects, type Selector } from './domain/vary.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Most responses kept for one key; the oldest goes first. */
@@ -77,6 +77,15 @@ export class MemoryStore {
       return stored
     }
     return undefined
+  }
+
+  /** The newest part of `key` with `selector`, or that `request` selects; undefined where none. O(variants). */
+  part(key: string, request: FieldSource, selector?: Selector): StoredResponse | undefined {
+    return this.variants(key).findLast(
+      (stored) =>
+        stored.partial !== undefined &&
+        (selector ? sameSelectors(stored.selector, selector) : selects(stored.selector, request)),
+    )
   }
 
   /** Stores `stored` in place of what has its selector; false where it is too large. */
@@ -181,8 +190,10 @@ const nothing: ReadonlySet<StoredResponse> = new Set()
 
 function sameSelector(one: StoredResponse, other: StoredResponse): boolean {
   if ((one.partial === undefined) !== (other.partial === undefined)) return false
-  const left = one.selector
-  const right = other.selector
+  return sameSelectors(one.selector, other.selector)
+}
+
+function sameSelectors(left: Selector, right: Selector): boolean {
   return (
     left.names.length === right.names.length &&
     left.names.every((name, at) => name === right.names[at] && left.values[at] === right.values[at])

@@ -11,6 +11,8 @@ export interface OriginRequest {
   readonly host: string
   /** Lower-case names; without `host` and framing. */
   readonly headers: FieldList
+  /** True where another try may be made on a connection the origin closed as we used it. */
+  readonly retry: boolean
   /** Absent where there is none. */
   readonly body?: AsyncIterable<Uint8Array> | Uint8Array
 }
@@ -172,7 +174,8 @@ class Exchange implements OriginExchange {
    * the origin failing, and is not retried here.
    */
   #mayRetry(caught: unknown): boolean {
-    if (this.#retried || this.#headed || this.#request.body !== undefined) return false
+    if (this.#retried || this.#headed || !this.#request.retry) return false
+    if (this.#request.body !== undefined) return false
     if (this.#request.method !== 'GET' && this.#request.method !== 'HEAD') return false
     return caught instanceof errors.SocketError && (caught.socket?.bytesRead ?? 0) > 0
   }

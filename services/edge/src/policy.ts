@@ -7,6 +7,8 @@ export function policyOf(settings: EdgeSettings): EdgePolicy {
   return {
     keys: { dropQuery: settings.dropQuery, sortQuery: settings.sortQuery },
     storing: {
+      doubtfulAge: settings.doubtfulAge,
+      disconnectedMs: settings.disconnectedMs,
       setCookie: settings.setCookie,
       heuristics: {
         fraction: settings.heuristicFraction,

@@ -11,6 +11,7 @@ import {
   url,
   type TableOf,
 } from '@spate/runtime/settings'
+import type { DoubtfulAge } from './domain/freshness.ts'
 import type { SetCookiePolicy } from './domain/storing.ts'
 
 /** Settings of an edge node. */
@@ -27,6 +28,8 @@ export interface EdgeSettings extends ListenSettings, ListenLimits {
   readonly heuristicFraction: number
   readonly heuristicMsMax: number
   readonly negativeMs: number
+  readonly doubtfulAge: DoubtfulAge
+  readonly disconnectedMs: number
   readonly originConnectionsMax: number
   readonly originConnectMs: number
   readonly originHeadMs: number
@@ -76,6 +79,17 @@ export const edgeSettings: TableOf<EdgeSettings> = {
   ),
   heuristicMsMax: duration(86_400_000, 0, 31_536_000_000, 'Longest guessed freshness'),
   negativeMs: duration(0, 0, 86_400_000, 'Freshness of 404 and 410 that say nothing; 0 is none'),
+  doubtfulAge: choice(
+    'stale',
+    ['stale', 'ignore'],
+    'Responses whose Age is no plain number: stale validates them, ignore counts them as new (RFC 9111 section 5.1)',
+  ),
+  disconnectedMs: duration(
+    60_000,
+    0,
+    86_400_000,
+    'How long a stale response may stand in for an origin that cannot be reached; never where headers forbid it',
+  ),
   originConnectionsMax: integer(256, 1, 65_535, 'Connections to the origin', {
     unit: 'connections',
   }),

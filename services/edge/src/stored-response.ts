@@ -66,6 +66,14 @@ export class StoredResponse {
     this.partial = parts.partial
   }
 
+  /** The same response with other bytes: parts put together; whole where `partial` is undefined. */
+  with(body: Uint8Array, partial: ContentRange | undefined): StoredResponse {
+    const headers = withoutFields(this.headers, new Set(['content-range', 'content-length']))
+    const status = partial ? this.status : 200
+    const { key, host, selector, timing, tags } = this
+    return new StoredResponse({ key, host, status, headers, selector, timing, tags, body, partial })
+  }
+
   /** Bytes it is charged with, overhead included. O(fields). */
   get bytes(): number {
     let text = this.key.length

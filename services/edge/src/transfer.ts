@@ -23,7 +23,7 @@ import { formatHttpDate, parseHttpDate } from './domain/http-date.ts'
 import { parseContentRange, type ContentRange } from './domain/ranges.ts'
 import { storing, type Storing, type StoringRules } from './domain/storing.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
-import { identifies, updatedFields } from './domain/validation.ts'
+import { identifies, stronglyEqual, updatedFields } from './domain/validation.ts'
 import { selectorOf, type Selector } from './domain/vary.ts'
 import type { FieldSource } from './domain/fields.ts'
 import { Fill } from './fill.ts'
@@ -46,6 +46,7 @@ export type Outcome =
       readonly why: string | undefined
     }
   | { readonly kind: 'refreshed'; readonly stored: StoredResponse }
+  /** The origin spoke of something else than what was asked about: ask again without conditions. */
   | { readonly kind: 'unidentified' }
   | { readonly kind: 'failed'; readonly fault: Fault; readonly status: number | undefined }
 
@@ -60,6 +61,8 @@ export interface Asked {
   readonly authorization: boolean
   /** The stored response that is being validated. */
   readonly validating: StoredResponse | undefined
+  /** The stored beginning that the rest was asked for. */
+  readonly completing: StoredResponse | undefined
   /** True where a 5xx counts as a failure because something stale may stand in. */
   readonly staleStandsIn: boolean
 }
@@ -72,6 +75,8 @@ export interface TransferHost {
   /** True while the memory for bodies on their way in is not used up. */
   mayHold(bytes: number): boolean
   now(): number
+  /** Called with every final answer before anything of it is stored. */
+  answered(transfer: Transfer, response: ReceivedResponse): void
   refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void
   complete(transfer: Transfer, kept: Kept): void
 }
@@ -120,8 +125,9 @@ export class Transfer {
 
   head(status: number, received: FieldList): void {
     const response = this.#received(status, received)
-    const { validating } = this.asked
+    const { validating, completing } = this.asked
     if (status === 304 && validating) this.#notModified(validating, response)
+    else if (status === 206 && completing) this.#rest(completing, response)
     else if (status >= 500 && this.asked.staleStandsIn) {
       this.fill.abort()
       this.#settle({
@@ -165,34 +171,55 @@ export class Transfer {
   }
 
   #notModified(stored: StoredResponse, response: ReceivedResponse): void {
-    if (!identifies(response.headers, stored.headers)) {
-      this.#settle({ kind: 'unidentified' })
-      return
-    }
-    const headers = updatedFields(stored.headers, response.headers)
+    // A tag that is not ours must not change what is stored (RFC 9111 section 4.3.4). The condition
+    // named only ours, though, so it did match: origins that add `-gzip` to tags do this.
+    const headers = identifies(response.headers, stored.headers)
+      ? updatedFields(stored.headers, response.headers)
+      : withField(stored.headers, 'date', fieldValue(response.headers, 'date') ?? '')
     const merged = { ...response, status: stored.status, headers: withAgeOf(headers, response) }
     const effective = effectiveDirectives(headers)
     const lifetime = freshnessLifetime(merged, effective, this.#host.rules.heuristics)
     this.#host.refreshed(
       stored,
       withoutFields(headers, new Set(['age'])),
-      timingOf(merged, effective, lifetime),
+      timingOf(merged, effective, lifetime, this.#host.rules.doubtfulAge),
     )
     this.#settle({ kind: 'refreshed', stored })
   }
 
+  /** The missing end of a stored beginning: together they are a 200 (RFC 9111 section 3.4). */
+  #rest(begun: StoredResponse, response: ReceivedResponse): void {
+    const range = parseContentRange(fieldValue(response.headers, 'content-range'))
+    const part = begun.partial
+    const tag = fieldValue(response.headers, 'etag')
+    const storedTag = fieldValue(begun.headers, 'etag')
+    const same = tag !== undefined && storedTag !== undefined && stronglyEqual(tag, storedTag)
+    const fits = part && range?.first === part.last + 1 && range.complete === part.complete
+    const whole = fits && range.complete === range.last + 1
+    if (!part || !same || !whole) {
+      this.fill.abort()
+      this.#settle({ kind: 'unidentified' })
+      return
+    }
+    const fields = updatedFields(begun.headers, response.headers)
+    const headers = withField(
+      withoutFields(fields, new Set(['content-range'])),
+      'content-length',
+      String(range.complete),
+    )
+    this.#answered({ ...response, status: 200, headers })
+    this.fill.push(begun.body)
+  }
+
   #answered(response: ReceivedResponse): void {
     const { asked } = this
-    const verdict = storing(
-      { ...asked, authorization: asked.authorization },
-      response,
-      this.#host.rules,
-    )
+    this.#host.answered(this, response)
+    const verdict = storing(asked, response, this.#host.rules)
     const effective =
       verdict.kind === 'store' ? verdict.effective : effectiveDirectives(response.headers)
     const lifetime =
       verdict.kind === 'store' ? verdict.lifetime : ({ ms: 0, source: 'none' } as const)
-    const timing = timingOf(response, effective, lifetime)
+    const timing = timingOf(response, effective, lifetime, this.#host.rules.doubtfulAge)
     const selector = selectorOf(response.headers, asked.fields)
     const stored = verdict.kind === 'store' && selector !== undefined && this.#fits(response)
     const usable = usability(timing, asked.directives, response.responseTimeMs).kind
@@ -227,8 +254,13 @@ export class Transfer {
     this.fill.keep()
     this.fill.onKept = (body) => {
       if (announced !== undefined && Number(announced) !== body.length && !bodiless(status)) return
-      if (partial && partial.last - partial.first + 1 !== body.length) return
-      this.#host.complete(this, { status, headers, ...with_, body, partial })
+      const claimed = partial ? partial.last - partial.first + 1 : body.length
+      if (body.length > claimed || body.length === 0) {
+        if (partial) return
+      }
+      // A part shorter than it says is taken for what has come: those bytes are where they belong.
+      const part = partial && { ...partial, last: partial.first + body.length - 1 }
+      this.#host.complete(this, { status, headers, ...with_, body, partial: part })
     }
   }
 }

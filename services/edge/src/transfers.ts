@@ -1,9 +1,16 @@
 import type { Request } from '@spate/http/exchange'
-import { headAgrees, updatedFields } from './domain/validation.ts'
+import { headAgrees, stronglyEqual, updatedFields } from './domain/validation.ts'
 import { cacheKey, canonicalHost, type KeyRules } from './domain/cache-key.ts'
 import { selectingValues, selects } from './domain/vary.ts'
-import type { FieldList, FieldSource } from './domain/fields.ts'
-import { freshnessLifetime, timingOf, type Timing } from './domain/freshness.ts'
+import { fieldSource, fieldValue, type FieldList, type FieldSource } from './domain/fields.ts'
+import { combined } from './domain/ranges.ts'
+import {
+  freshnessLifetime,
+  timingOf,
+  type ReceivedResponse,
+  type Timing,
+} from './domain/freshness.ts'
+import { invalidated } from './domain/invalidation.ts'
 import type { StoringRules } from './domain/storing.ts'
 import { tagsOf } from './domain/tags.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
@@ -118,15 +125,43 @@ export class Transfers implements TransferHost {
     const tags = tagsOf(kept.headers)
     if (!this.purger.admits(transfer, tags)) return
     const { key, host } = transfer.asked
-    this.#parts.store.put(new StoredResponse({ key, host, tags, ...kept }))
+    const made = new StoredResponse({ key, host, tags, ...kept })
+    this.#parts.store.put(made.partial ? this.#joined(made) : made)
   }
 
-  /** Removes all that is stored for `urls`, and dooms what is on its way for them. */
-  invalidate(urls: readonly string[], request: Request): void {
+  /** `made` with what is stored of the same representation already (RFC 9111 section 3.4). */
+  #joined(made: StoredResponse): StoredResponse {
+    const tag = fieldValue(made.headers, 'etag')
+    const other = this.#parts.store.part(made.key, fieldSource(made.headers), made.selector)
+    const otherTag = other && fieldValue(other.headers, 'etag')
+    if (!other?.partial || !made.partial || tag === undefined || otherTag === undefined) return made
+    if (!stronglyEqual(tag, otherTag) || other.partial.complete !== made.partial.complete)
+      return made
+    const both = combined(
+      { ...made.partial, bytes: made.body },
+      { ...other.partial, bytes: other.body },
+    )
+    if (!both) return made
+    const { complete } = made.partial
+    const whole = both.first === 0 && both.last + 1 === complete
+    if (!whole) return made.with(both.bytes, { ...both, complete })
+    this.#parts.store.remove(other)
+    return made.with(both.bytes, undefined)
+  }
+
+  /** The newest stored part of `key` that `request` selects. */
+  partOf(key: string, request: FieldSource): StoredResponse | undefined {
+    return this.#parts.store.part(key, request)
+  }
+
+  /** Invalidates what an unsafe request changed, and dooms what is on its way for it, save `cause` itself. */
+  answered(cause: Transfer, response: ReceivedResponse): void {
+    const urls = invalidated(cause.asked, response)
     if (urls.length === 0) return
     const keys = urls.map((url) => this.keyOfUrl(url))
-    const own = cacheKey(request, this.#parts.keyRules())
-    this.purge({ ...nothingElse, keys: [...new Set([own, ...keys])] })
+    const { doomed } = cause
+    this.purge({ ...nothingElse, keys: [...new Set([cause.asked.key, ...keys])] })
+    cause.doomed = doomed
   }
 
   /** Carries out a purge; returns how many responses it found. */
@@ -169,7 +204,7 @@ export class Transfers implements TransferHost {
     }
     const effective = effectiveDirectives(headers)
     const lifetime = freshnessLifetime(response, effective, this.rules.heuristics)
-    stored.refresh(headers, timingOf(response, effective, lifetime))
+    stored.refresh(headers, timingOf(response, effective, lifetime, this.rules.doubtfulAge))
   }
 
   /** True where answers for `key` are known to be for one client only (hit-for-miss). */

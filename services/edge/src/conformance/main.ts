@@ -6,6 +6,7 @@
  */
 import { exit, processHost } from '@spate/runtime/host'
 import { expectedNotPassed } from './expected.ts'
+import type { EdgeSettings } from '../settings.ts'
 import { CacheTests, type Score } from './suite.ts'
 import { nginxSubject, spateSubject, varnishSubject, type Subject } from './subjects.ts'
 
@@ -17,7 +18,10 @@ const option = (name: string): string | undefined => {
 
 const suite = await CacheTests.open(option('suite'))
 const origin = await suite.startOrigin()
-const policy = option('set-cookie') === 'store' ? ({ setCookie: 'store' } as const) : {}
+const policy: Partial<EdgeSettings> = {
+  ...(option('set-cookie') === 'store' ? { setCookie: 'store' } : {}),
+  ...(option('doubtful-age') === 'ignore' ? { doubtfulAge: 'ignore' } : {}),
+}
 const makers: Readonly<Record<string, () => Promise<Subject | undefined>>> = {
   spate: () => spateSubject(origin.url, policy),
   nginx: () => nginxSubject(origin.url),

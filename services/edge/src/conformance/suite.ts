@@ -98,7 +98,7 @@ export class CacheTests {
   /** Counts `printed`, honouring the suite's dependencies between tests. */
   async score(printed: string): Promise<Score> {
     const results = JSON.parse(printed.slice(printed.indexOf('{'))) as Results
-    const suites = (await this.#load('tests/index.mjs')).default as readonly RawSuite[]
+    const suites = (await this.#load('tests/index.mjs'))['default'] as readonly RawSuite[]
     const module = await this.#judges()
     const judge = module['determineTestResult'] as Judge
     const tallies = { required: [0, 0], optimal: [0, 0], check: [0, 0] }

@@ -96,18 +96,33 @@ export function dateOf(headers: FieldList, responseTimeMs: number): number {
 }
 
 /**
- * `Age` in ms: the first member of the field where it is delta-seconds, else 0 (RFC 9111 section
- * 5.1: "use the first, ignore the field if that is invalid").
+ * What to think of an `Age` that is no plain number. `ignore`: RFC 9111 section 5.1, the field does
+ * not count. `stale`: whoever wrote it is in doubt about the age, so the response is not fresh.
  */
+export type DoubtfulAge = 'ignore' | 'stale'
+
+/** `Age` in ms: the first member where that is delta-seconds, else 0 (RFC 9111 section 5.1). */
 export function ageValueMs(headers: FieldList): number {
   const first = listMembers(fieldValue(headers, 'age'))[0]
   return first !== undefined && /^\d+$/.test(first) ? Math.min(Number(first), 2 ** 31) * 1000 : 0
 }
 
+/**
+ * True where `Age` is no number, or stands on several lines: then two hops disagree (RFC 9110
+ * section 5.5: one that joined the lines left `, ` behind).
+ */
+export function ageIsDoubtful(headers: FieldList): boolean {
+  const value = fieldValue(headers, 'age')
+  if (value === undefined) return false
+  return value.includes(', ') || !/^\d+$/.test(listMembers(value)[0] ?? '')
+}
+
 /** Age a response had when it arrived, ms (RFC 9111 section 4.2.3, `corrected_initial_age`). */
 export function initialAgeMs(response: ReceivedResponse): number {
   const { headers, requestTimeMs, responseTimeMs } = response
-  const apparent = Math.max(0, responseTimeMs - dateOf(headers, responseTimeMs))
+  // Date has whole seconds: compared with a finer clock it would seem up to a second old.
+  const arrivedMs = Math.floor(responseTimeMs / 1000) * 1000
+  const apparent = Math.max(0, arrivedMs - dateOf(headers, arrivedMs))
   const delay = Math.max(0, responseTimeMs - requestTimeMs)
   return Math.max(apparent, ageValueMs(headers) + delay)
 }
@@ -132,11 +147,13 @@ export function timingOf(
   response: ReceivedResponse,
   effective: EffectiveDirectives,
   lifetime: Lifetime,
+  doubtfulAge: DoubtfulAge = 'ignore',
 ): Timing {
   const { directives } = effective
   const age = initialAgeMs(response)
   const strict = directives.mustRevalidate || directives.proxyRevalidate || directives.noCache
-  const lifetimeMs = directives.noCache ? 0 : lifetime.ms
+  const doubtful = doubtfulAge === 'stale' && ageIsDoubtful(response.headers)
+  const lifetimeMs = directives.noCache || doubtful ? 0 : lifetime.ms
   return {
     responseTimeMs: response.responseTimeMs,
     initialAgeMs: age,
@@ -184,13 +201,19 @@ export function usability(timing: Timing, request: RequestDirectives, nowMs: num
   return { kind: 'validate', why: 'stale' }
 }
 
-/** True where a stale response may stand in for an origin that fails (RFC 5861 section 4, RFC 9111 section 4.2.4). */
+/**
+ * True where a stale response may stand in for an origin that fails: as long as `stale-if-error`
+ * says (RFC 5861 section 4), or for `disconnectedMs` where the origin cannot be reached at all and
+ * nothing forbids it (RFC 9111 section 4.2.4); 0 for an origin that did answer.
+ */
 export function staleOnErrorAllowed(
   timing: Timing,
   request: RequestDirectives,
   nowMs: number,
+  disconnectedMs = 0,
 ): boolean {
   const staleForMs = nowMs - timing.freshUntilMs
+  if (!timing.neverStale && staleForMs < disconnectedMs) return true
   const fromRequest = timing.neverStale ? 0 : (request.staleIfError ?? 0) * 1000
   const allowed = Math.max(timing.staleIfErrorMs, timing.staleWhileRevalidateMs, fromRequest)
   return allowed > staleForMs

@@ -104,6 +104,27 @@ export function parseContentRange(value: string | undefined): ContentRange | und
   return { first, last, complete }
 }
 
+/** Bytes of one representation, held in part. */
+export interface HeldPart extends ByteRange {
+  readonly bytes: Uint8Array
+}
+
+/** Two parts of one representation as one; undefined where a gap is between them. O(bytes). */
+export function combined(one: HeldPart, other: HeldPart): HeldPart | undefined {
+  const [left, right] = one.first <= other.first ? [one, other] : [other, one]
+  if (right.first > left.last + 1) return undefined
+  if (right.last <= left.last) return left
+  const bytes = new Uint8Array(right.last - left.first + 1)
+  bytes.set(left.bytes)
+  bytes.set(right.bytes, right.first - left.first)
+  return { first: left.first, last: right.last, bytes }
+}
+
+/** True where `held` has all of `parts`. */
+export function covers(held: ByteRange, parts: readonly ByteRange[]): boolean {
+  return parts.every((part) => part.first >= held.first && part.last <= held.last)
+}
+
 /** A `Content-Range` value for `part` of `length` bytes. */
 export function contentRange(part: ByteRange, length: number): string {
   return `bytes ${part.first}-${part.last}/${length}`

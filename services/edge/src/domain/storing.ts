@@ -3,6 +3,7 @@ import { fieldValue, type FieldList } from './fields.ts'
 import {
   freshnessLifetime,
   heuristicStatuses,
+  type DoubtfulAge,
   type HeuristicRules,
   type Lifetime,
   type ReceivedResponse,
@@ -29,6 +30,9 @@ export interface StoringRules {
   /** `refuse` (default): not stored unless the response says `public`; `strip`: stored without; `store`: RFC 9111 to the letter. */
   readonly setCookie: SetCookiePolicy
   readonly heuristics: HeuristicRules
+  readonly doubtfulAge: DoubtfulAge
+  /** How long a stale response may stand in for an origin that cannot be reached, ms. */
+  readonly disconnectedMs: number
 }
 
 /** May it be stored, and what follows from its headers. */

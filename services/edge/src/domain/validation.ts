@@ -98,6 +98,7 @@ export function notModifiedFields(headers: FieldList): string[] {
 const keptFields: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-length',
+  'content-md5',
   'content-range',
 ])
 
