@@ -10,6 +10,8 @@ import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { createShopHandler } from './handler.ts'
 import { makeCatalogue, type Catalogue } from './catalogue/catalogue.ts'
+import { takeCallback } from './own-routes.ts'
+import { CallbackSeal, SimulatedProvider } from './provider.ts'
 import { Recommend } from './recommend.ts'
 import { PageStamps } from './replies.ts'
 import { Seckill } from './seckill.ts'
@@ -48,9 +50,10 @@ export async function startShop(options: ShopOptions): Promise<Running> {
     { catalogue: () => ({ ready: true, detail: openingLine(opening) }) },
     { clock, draining: () => closing.signal.aborted },
   )
+  const shop = shopOf(options, catalogue, upstreams)
   const listener = await listen({
     ...settings,
-    handler: createShopHandler(shopOf(options, catalogue, upstreams), {
+    handler: createShopHandler(shop, {
       log,
       extra: [...health, metricsRoute(telemetry)],
     }),
@@ -79,6 +82,7 @@ export async function startShop(options: ShopOptions): Promise<Running> {
     stop: async () => {
       closing.abort()
       await listener.close()
+      await shop.provider.close()
       await stocked
       await client.close()
     },
@@ -92,18 +96,26 @@ function shopOf(
 ): Shop {
   const { settings, clock, adminToken } = options
   const glanceMs = settings.upstreamTimeoutMs
+  const seal = new CallbackSeal(adminToken.value)
+  const seckill = new Seckill(upstreams.seckill, {
+    clock,
+    glanceMs,
+    orderMs: settings.orderTimeoutMs,
+    freshMs: settings.liveFreshMs / 4,
+  })
   return {
     catalogue,
     clock,
-    seckill: new Seckill(upstreams.seckill, {
-      clock,
-      glanceMs,
-      orderMs: settings.orderTimeoutMs,
-      freshMs: settings.liveFreshMs / 4,
-    }),
+    seckill,
     recommend: new Recommend(upstreams.recommend, { catalogue, clock, glanceMs }),
     visitors: new Visitors(adminToken.value),
     stamps: new PageStamps(),
+    seal,
+    provider: new SimulatedProvider({
+      clock,
+      seal,
+      deliver: (signed, context) => takeCallback({ seal, clock, seckill }, signed, context),
+    }),
     pageFreshMs: settings.pageFreshMs,
     liveFreshMs: settings.liveFreshMs,
   }

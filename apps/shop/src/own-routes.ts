@@ -1,4 +1,5 @@
 import type { Request, Response } from '@spate/http/exchange'
+import type { Context } from '@opentelemetry/api'
 import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
 import { parseQuery } from '@spate/http/query'
@@ -9,6 +10,7 @@ import Type from 'typebox'
 import { forYouPage, recommendationsFragment } from './pages/browse.ts'
 import { orderPage, ordersPage, thanksPage } from './pages/orders.ts'
 import { confirmPage, refusedPage } from './pages/sale.ts'
+import { bankManners, type SignedCallback } from './provider.ts'
 import { ownPage, privately, seeOther } from './replies.ts'
 import { formOf, keyOf, productOf, sameSite, siteOf, type Shop } from './shop.ts'
 
@@ -45,6 +47,7 @@ export function ownRoutes(shop: Shop): Route[] {
     post('/{language}/sale/{item}/buy', 'buyInSale', (request) => buyInSale(shop, request)),
     post('/{language}/p/{item}/buy', 'buy', (request) => buy(shop, request)),
     get('/{language}/thanks/{item}', 'thanks', (request) => thanks(shop, request)),
+    post('/payments/callback', 'paymentCallback', (request) => callback(shop, request)),
     post('/{language}/visitor/new', 'newVisitor', (request) => newVisitor(shop, request)),
     typedRoute({
       method: 'POST',
@@ -102,7 +105,8 @@ async function order(shop: Shop, request: Request): Promise<Response> {
   const { userId, cookie } = shop.visitors.of(request)
   const found = await shop.seckill.order(request.params['order'] ?? '', userId, request.context)
   if (!found) throw new Fault('not_found')
-  return ownPage(orderPage(site, found), cookie)
+  const bank = new Map(parseQuery(request.query)).get('bank') ?? ''
+  return ownPage(orderPage(site, found, bank), cookie)
 }
 
 async function buyInSale(shop: Shop, request: Request): Promise<Response> {
@@ -124,18 +128,49 @@ async function buyInSale(shop: Shop, request: Request): Promise<Response> {
     : ownPage(refusedPage(site, product, outcome.code, outcome.message), cookie, outcome.status)
 }
 
-/** The simulated provider pays at once; its payment id is made from the order, so twice is once. */
+/** Starts a payment at the simulated provider, or cancels. The order's page says what it came to. */
 async function settle(shop: Shop, request: Request, verb: 'pay' | 'cancel'): Promise<Response> {
   const site = siteOf(shop, request)
-  await formOf(request)
+  const form = await formOf(request)
   const { userId, cookie } = shop.visitors.of(request)
   const orderId = request.params['order'] ?? ''
   const found = await shop.seckill.order(orderId, userId, request.context)
   if (!found) throw new Fault('not_found')
-  const step = verb === 'pay' ? { pay: `demo-pay-${orderId}` } : 'cancel'
-  // Refused (paid or expired meanwhile): the order's page says what it is now.
-  await shop.seckill.settle(orderId, step, site.language, request.context)
-  return seeOther(`/${site.language}/orders/${encodeURIComponent(orderId)}`, cookie)
+  const path = `/${site.language}/orders/${encodeURIComponent(orderId)}`
+  if (verb === 'cancel') {
+    // Refused (paid or expired meanwhile): the order's page says what it is now.
+    await shop.seckill.settle(orderId, 'cancel', site.language, request.context)
+    return seeOther(path, cookie)
+  }
+  const manner = bankManners.find((each) => each === form.get('bank')) ?? 'now'
+  await shop.provider.charge(orderId, manner, request.context)
+  return seeOther(
+    manner === 'slow' || manner === 'declined' ? `${path}?bank=${manner}` : path,
+    cookie,
+  )
+}
+
+/** What the provider calls back; believed only with its signature. Twice is once. */
+export async function takeCallback(
+  shop: Pick<Shop, 'seal' | 'clock' | 'seckill'>,
+  signed: SignedCallback,
+  context: Context,
+): Promise<void> {
+  const callback = shop.seal.open(signed, shop.clock.now())
+  if (callback.result === 'paid')
+    await shop.seckill.settle(callback.orderId, { pay: callback.paymentId }, 'en', context)
+}
+
+/** Largest callback, bytes. */
+const callbackBytesMax = 2048
+
+async function callback(shop: Shop, request: Request): Promise<Response> {
+  const bytes = request.body.whole ?? (await request.body.bytes(callbackBytesMax))
+  if (bytes.length > callbackBytesMax) throw new Fault('payload_too_large')
+  const signature = request.headers.get('payment-signature') ?? ''
+  const body = new TextDecoder().decode(bytes)
+  await takeCallback(shop, { body, signature }, request.context)
+  return jsonResponse(200, { received: true }, privately(undefined))
 }
 
 /** An ordinary purchase: no stock is kept for these, but recommendations learn from it. */

@@ -265,3 +265,33 @@ test('reasons name products in the language of the page, and are escaped', async
   assert.match(await (await get('/zh/for-you')).text(), /like 垂柳白瓷茶壶 &lt;3/)
   assert.match(await (await get('/en/for-you')).text(), /like Willow Porcelain Teapot &lt;3/)
 })
+
+test('the bank may be slow to say yes, call twice or decline; a callback nobody signed is refused', async () => {
+  const visitor = await newVisitor()
+  const order = async (key: string): Promise<string> =>
+    (await post(`/en/sale/${saleItem()}/buy`, `key=${key}`, { cookie: visitor })).headers.get(
+      'location',
+    ) ?? ''
+  const declined = await order('declined-1')
+  const answer = await post(`${declined}/pay`, 'bank=declined', { cookie: visitor })
+  const where = answer.headers.get('location') ?? ''
+  assert.equal(where, `${declined}?bank=declined`)
+  const page = await (await get(where, { cookie: visitor })).text()
+  assert.match(page, /data-status="reserved"[^]*The bank declined/)
+  await post(`${declined}/pay`, 'bank=twice', { cookie: visitor })
+  assert.match(await (await get(declined, { cookie: visitor })).text(), /data-status="paid"/)
+  const other = await order('forged-01')
+  const body = JSON.stringify({
+    orderId: other.split('/').at(-1),
+    paymentId: 'x',
+    result: 'paid',
+    sentAtMs: 0,
+  })
+  for (const signature of ['', 'A'.repeat(43)])
+    assert.equal(
+      (await post('/payments/callback', body, { 'payment-signature': signature })).status,
+      401,
+    )
+  assert.equal((await post('/payments/callback', 'x'.repeat(2049))).status, 413)
+  assert.match(await (await get(other, { cookie: visitor })).text(), /data-status="reserved"/)
+})

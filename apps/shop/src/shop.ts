@@ -9,6 +9,7 @@ import type { Html } from '@spate/http/html'
 import type { Site } from './pages/layout.ts'
 import type { Recommend } from './recommend.ts'
 import { PageStamps, etagOf, sharedPage } from './replies.ts'
+import type { CallbackSeal, SimulatedProvider } from './provider.ts'
 import type { Seckill } from './seckill.ts'
 import type { Visitors } from './visitor.ts'
 
@@ -20,6 +21,8 @@ export interface Shop {
   readonly recommend: Recommend
   readonly visitors: Visitors
   readonly stamps: PageStamps
+  readonly provider: SimulatedProvider
+  readonly seal: CallbackSeal
   /** How long shared caches may keep a page, ms. */
   readonly pageFreshMs: number
   readonly liveFreshMs: number

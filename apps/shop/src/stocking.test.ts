@@ -65,14 +65,15 @@ test('one sale runs and one is to come, opened only where missing', () => {
     salesToOpen(candidates, [gone, upcoming], nowMs).map(({ productId }) => productId),
     [third],
   )
+  const allEnded = candidates.map((id) => offer(id, { endsAtMs: 1 }))
   assert.deepEqual(
-    salesToOpen(
-      candidates,
-      candidates.map((id) => offer(id, { endsAtMs: 1 })),
-      nowMs,
-    ),
-    [],
+    salesToOpen(candidates, allEnded, nowMs).map(({ productId }) => productId),
+    [first, second],
+    'a second turn',
   )
+  assert.deepEqual(salesToOpen(candidates, [running, offer(second)], nowMs), [], 'two run')
+  const allBusy = candidates.map((id) => offer(id, { remaining: 0 }))
+  assert.deepEqual(salesToOpen(candidates, allBusy, nowMs), [])
 })
 
 test('last-modified moves when the bytes do, and at most a bounded number of pages is remembered', () => {

@@ -4,7 +4,7 @@ import { errorText, Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { Catalogue } from './catalogue/catalogue.ts'
 import { demoEvents } from './demo-shoppers.ts'
-import { phaseOf, type Offer } from './pages/offers.ts'
+import { phaseOf, type Offer, type OfferPhase } from './pages/offers.ts'
 import { offerOf } from './seckill.ts'
 import { isRecord, type Upstream } from './upstream.ts'
 
@@ -186,34 +186,35 @@ export interface CampaignOrder {
 
 const hourMs = 3_600_000
 
-/** Campaigns that are missing at `nowMs`: one that runs, and one that starts within minutes. */
+/**
+ * Campaigns that are missing at `nowMs`: one that runs, and a second one that runs or starts within
+ * minutes. Products whose sale has ended take a second turn when no fresh one is left.
+ */
 export function salesToOpen(
   candidates: readonly string[],
   offers: readonly Offer[],
   nowMs: number,
 ): readonly CampaignOrder[] {
   const phases = new Map(offers.map((offer) => [offer.productId, phaseOf(offer, nowMs)]))
-  const shown = candidates.map((id) => phases.get(id))
-  const free = candidates.filter((id) => !phases.has(id))
+  const count = (phase: OfferPhase): number =>
+    candidates.filter((id) => phases.get(id) === phase).length
+  const free = [
+    ...candidates.filter((id) => !phases.has(id)),
+    ...candidates.filter((id) => phases.get(id) === 'ended'),
+  ]
   const missing: CampaignOrder[] = []
   const common = { perUserLimit: 2, reservationTtlMs: 900_000 }
-  if (!shown.includes('running')) {
+  if (count('running') === 0) {
     const productId = free.shift()
     if (productId !== undefined)
       missing.push({ ...common, productId, stock: 200, endsAt: nowMs + 12 * hourMs })
   }
-  if (!shown.includes('upcoming')) {
+  if (count('upcoming') === 0 && count('running') < 2) {
     const productId = free.shift()
     const startsAt = nowMs + hourMs / 4
+    const endsAt = startsAt + 12 * hourMs
     if (productId !== undefined)
-      missing.push({
-        ...common,
-        productId,
-        stock: 50,
-        perUserLimit: 1,
-        startsAt,
-        endsAt: startsAt + 12 * hourMs,
-      })
+      missing.push({ ...common, productId, stock: 50, perUserLimit: 1, startsAt, endsAt })
   }
   return missing
 }

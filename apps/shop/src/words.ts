@@ -59,6 +59,9 @@ export interface Phrases {
   readonly loading: string
   readonly live: string
   readonly quantity: string
+  readonly bank: string
+  readonly banks: Readonly<Record<string, string>>
+  readonly bankNotes: Readonly<Record<string, string>>
 }
 
 const zh: Phrases = {
@@ -142,6 +145,13 @@ const zh: Phrases = {
   loading: '正在为你挑选……',
   live: '实时',
   quantity: '数量',
+  bank: '模拟银行：',
+  banks: { now: '立即付款', slow: '反应很慢', twice: '重复回调', declined: '拒绝付款' },
+  bankNotes: {
+    slow: '银行正在处理，几秒后本页会自动刷新。',
+    twice: '',
+    declined: '银行拒绝了这笔付款。库存仍为你保留，请再试一次。',
+  },
 }
 
 const en: Phrases = {
@@ -230,6 +240,18 @@ const en: Phrases = {
   loading: 'Picking for you…',
   live: 'live',
   quantity: 'Quantity',
+  bank: 'The simulated bank',
+  banks: {
+    now: 'pays at once',
+    slow: 'takes its time',
+    twice: 'calls back twice',
+    declined: 'declines',
+  },
+  bankNotes: {
+    slow: 'The bank is at it; this page looks again in a few seconds.',
+    twice: '',
+    declined: 'The bank declined. The item is still set aside for you: please try again.',
+  },
 }
 
 /** The shop's sentences in `language`. */

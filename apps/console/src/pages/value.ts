@@ -1,6 +1,6 @@
 import { html, type HtmlValue } from '@spate/http/html'
 import { emptyState } from './layout.ts'
-import { amount } from './numbers.ts'
+import { amount, size } from './numbers.ts'
 
 /**
  * Any JSON as a page: plain members as facts, lists of objects as tables. So a program may add
@@ -9,6 +9,8 @@ import { amount } from './numbers.ts'
 
 /** Most rows of one list. */
 const rowsMax = 50
+/** Most columns of a table; wider records are shown as facts. */
+const columnsMax = 6
 /** Deepest nesting shown as parts; deeper is shown as JSON. */
 const depthMax = 3
 
@@ -27,7 +29,7 @@ export function valueView(value: unknown, depth = 0): HtmlValue {
             ([name, each]) =>
               html`<div>
                 <dt>${spaced(name)}</dt>
-                <dd>${plain(name, each)}</dd>
+                <dd class="${typeof each === 'number' ? '' : 'text'}">${plain(name, each)}</dd>
               </div>`,
           )}
         </dl>`
@@ -45,6 +47,8 @@ function listView(list: readonly unknown[], depth: number): HtmlValue {
   ) as Readonly<Record<string, unknown>>[]
   if (records.length < list.length || depth > depthMax)
     return html`<p><code>${JSON.stringify(list.slice(0, rowsMax))}</code></p>`
+  if (records.some((each) => Object.keys(each).length > columnsMax))
+    return html`${records.slice(0, rowsMax).map((each) => valueView(each, depth + 1))}`
   const columns = [...new Set(records.slice(0, rowsMax).flatMap((each) => Object.keys(each)))]
   return html`<table>
     <thead>
@@ -74,6 +78,7 @@ function spaced(name: string): string {
 function plain(name: string, value: unknown): string {
   if (typeof value === 'number') {
     if (/(ratio|share|rate)$/i.test(name) && value <= 1) return `${(value * 100).toFixed(1)} %`
+    if (/bytes/i.test(name)) return size(value)
     return Number.isInteger(value) ? amount(value) : String(Math.round(value * 1000) / 1000)
   }
   if (value === undefined || value === null) return '–'

@@ -105,6 +105,11 @@ document.addEventListener('click', (event) => {
     void tell({ type: 'click', itemId: link.dataset.click, requestId: link.dataset.request }, true)
 })
 
+for (const note of all('[data-refresh]')) {
+  const delay = Number(note.dataset.refresh)
+  if (delay > 0) setTimeout(() => location.replace(location.pathname), delay)
+}
+
 async function begin() {
   tick()
   setInterval(tick, 500)

@@ -1,6 +1,7 @@
 import { price, type Product } from '../catalogue/product.ts'
 import { html, type Html } from '@spate/http/html'
 import { phrases } from '../words.ts'
+import { bankManners } from '../provider.ts'
 import { layout, ownBlock, type Site } from './layout.ts'
 import { salePriceFen } from './sale.ts'
 
@@ -23,8 +24,8 @@ function status(site: Site, order: Order): Html {
   >`
 }
 
-/** One order of this visitor. Never cached. */
-export function orderPage(site: Site, order: Order): Html {
+/** One order of this visitor, and how the bank took its charge (`slow`, `declined`). Never cached. */
+export function orderPage(site: Site, order: Order, bank = ''): Html {
   const { language } = site
   const say = phrases(language)
   const product = site.catalogue.product(order.productId)
@@ -72,7 +73,16 @@ export function orderPage(site: Site, order: Order): Html {
                         >
                       </p>`
                 }
+                ${say.banks[bank] && bank !== 'now' ? html`<p class="bank" role="status" data-refresh="${bank === 'slow' ? 5000 : ''}">${say.bankNotes[bank]}</p>` : ''}
                 <form class="buy" method="post" action="${action}/pay">
+                  <p>
+                    <label
+                      >${say.bank}
+                      <select name="bank">
+                        ${bankManners.map((each) => html`<option value="${each}">${say.banks[each]}</option>`)}
+                      </select></label
+                    >
+                  </p>
                   <button class="button big" type="submit">${say.pay}</button>
                 </form>
                 <form method="post" action="${action}/cancel">
