@@ -4,9 +4,16 @@ import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { Interactions } from './domain/interactions.ts'
 import type { RecommendState } from './domain/state.ts'
-import { trainingDefaults, type Trained, type TrainingOptions } from './domain/training.ts'
+import {
+  trainingDefaults as defaults,
+  type Trained,
+  type TrainingOptions,
+} from './domain/training.ts'
 import type { ServedModels } from './served-models.ts'
 import type { TrainingJob } from './training-worker.ts'
+
+/** Options the program trains with where nothing else is said. */
+export const trainingDefaults: TrainingOptions = defaults
 
 /** Trains in a thread of its own, so that no request waits. Rejects where the thread fails. */
 export function trainInWorker(
@@ -116,7 +123,7 @@ export class Trainer {
     this.#trainedAtEvents = state.events
     try {
       const interactions = state.interactions()
-      const options: TrainingOptions = { ...trainingDefaults, headItemsMax }
+      const options: TrainingOptions = { ...defaults, headItemsMax }
       const trained = await trainInWorker(interactions, options, this.#abort.signal)
       run.seconds = (clock.elapsed() - startMs) / 1000
       const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
