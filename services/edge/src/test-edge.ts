@@ -6,6 +6,7 @@ import { after } from 'node:test'
 import { request as send } from 'undici'
 import { adminToken } from '@spate/http/admin-token'
 import { SeededChance } from '@spate/runtime/chance'
+import { systemClock } from '@spate/runtime/clock'
 import { silentLog } from '@spate/runtime/log'
 import { VirtualClock } from '@spate/runtime/virtual-clock'
 import { noTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
@@ -82,7 +83,7 @@ export async function startTestEdge(
   telemetry: Telemetry = noTelemetry,
 ): Promise<TestEdge> {
   const origin = await startOrigin(answer)
-  const clock = new VirtualClock(Date.now())
+  const clock = new VirtualClock(systemClock.now())
   const running = await startEdge({
     // Moving the clock must not close the client's idle connections.
     settings: settingsFor(origin.url, { idleMs: 86_400_000, ...changes }),
