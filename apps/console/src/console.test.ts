@@ -103,6 +103,8 @@ before(async () => {
     settings: {
       host: '127.0.0.1',
       port: 0,
+      otlpGrpcPort: 0,
+      otlpHttpPort: 0,
       trustedProxies: [],
       forwardedHeader: 'x-forwarded-for',
       adminToken: undefined,
@@ -304,4 +306,60 @@ test('log records are kept to a limit, newest first, and found by severity and t
     ['m5'],
   )
   assert.equal(book.list({ limit: 1 }).length, 1)
+})
+
+test('any program may send traces and logs by OTLP, and finds them here', async () => {
+  const id = 'ab'.repeat(16)
+  const resource = {
+    attributes: [{ key: 'service.name', value: { stringValue: 'their-program' } }],
+  }
+  const span = {
+    traceId: id,
+    spanId: 'cd'.repeat(8),
+    name: 'their work',
+    kind: 1,
+    startTimeUnixNano: '1790000000000000000',
+    endTimeUnixNano: '1790000000005000000',
+  }
+  const record = {
+    timeUnixNano: '1790000000001000000',
+    severityNumber: 17,
+    body: { stringValue: 'their <trouble>' },
+    traceId: id,
+    spanId: 'cd'.repeat(8),
+  }
+  const send = (signal: string, body: unknown): Promise<Response> =>
+    fetch(`${running.urls['otlpHttp']}/v1/${signal}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  assert.equal(
+    (await send('traces', { resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] }))
+      .status,
+    200,
+  )
+  assert.equal(
+    (await send('logs', { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }))
+      .status,
+    200,
+  )
+  const { text } = await page(`/traces/${id}`)
+  assert.match(text, /their work/)
+  assert.match(text, /their-program/)
+  assert.match(text, /their &lt;trouble&gt;/)
+})
+
+test('a taken OTLP port is a warning: the console opens all the same', async () => {
+  const { openOtlpIntake } = await import('./otlp-intake.ts')
+  const taken = Number(new URL(running.urls['otlpHttp'] ?? '').port)
+  const intake = await openOtlpIntake({
+    host: '127.0.0.1',
+    grpcPort: 0,
+    httpPort: taken,
+    traces,
+    logs: logs.sink,
+    log: silentLog,
+  })
+  assert.equal(intake, undefined)
 })

@@ -17,6 +17,7 @@ import { TraceStore, type TraceSummary } from '@spate/telemetry/trace-store'
 import { readCampaigns, type Campaign } from './campaigns.ts'
 import { deskRoutes } from './desk-routes.ts'
 import { LogBook } from './log-book.ts'
+import { openOtlpIntake } from './otlp-intake.ts'
 import { pageResponse } from './page-response.ts'
 import { faultPage } from './pages/layout.ts'
 import { quietClient, type Asker } from './quiet-client.ts'
@@ -53,6 +54,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   const client = createClient({ clock, chance })
   const asker = quietClient(client, chance)
   const traces = options.traces ?? new TraceStore()
+  const logs = options.logs ?? new LogBook()
   const hub = new SseHub({ clock })
   const closing = new AbortController()
   const watched = watchedOf(options, asker)
@@ -78,7 +80,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   })
   const handler = createRouter(
     [
-      ...consoleRoutes({ traces, logs: options.logs ?? new LogBook(), hub, overview }),
+      ...consoleRoutes({ traces, logs, hub, overview }),
       ...deskRoutes({
         settings,
         asker,
@@ -92,14 +94,23 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
     { log, refuse },
   )
   const listener = await listen({ ...settings, handler, clock, log, telemetry })
+  const { host, otlpGrpcPort: grpcPort, otlpHttpPort: httpPort } = settings
+  const intake = await openOtlpIntake({ host, grpcPort, httpPort, traces, logs: logs.sink, log })
   log.info('listening', { url: listener.url, port: listener.port })
   const watching = watcher.run(closing.signal)
   return {
     name: 'console',
-    urls: { traffic: listener.url },
+    urls: {
+      traffic: listener.url,
+      ...(intake && {
+        otlpGrpc: `http://${host}:${intake.grpcPort}`,
+        otlpHttp: `http://${host}:${intake.httpPort}`,
+      }),
+    },
     stop: async () => {
       closing.abort()
       hub.close()
+      await intake?.close()
       await listener.close()
       await watching
       await client.close()

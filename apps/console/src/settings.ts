@@ -3,6 +3,8 @@ import { duration, integer, url, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the console. */
 export interface ConsoleSettings extends ListenSettings {
+  readonly otlpGrpcPort: number
+  readonly otlpHttpPort: number
   readonly edgeUrl: string
   readonly edgeAdminUrl: string
   readonly seckillUrl: string
@@ -16,6 +18,8 @@ export interface ConsoleSettings extends ListenSettings {
 /** The console's table of settings. */
 export const consoleSettings: TableOf<ConsoleSettings> = {
   ...listenSettings(8090),
+  otlpGrpcPort: integer(4317, 0, 65_535, 'Port for OTLP over gRPC; 0 takes any free one'),
+  otlpHttpPort: integer(4318, 0, 65_535, 'Port for OTLP over HTTP; 0 takes any free one'),
   edgeUrl: url('http://127.0.0.1:8080', 'Where the edge takes traffic'),
   edgeAdminUrl: url(
     'http://127.0.0.1:8070',
