@@ -126,7 +126,10 @@ export class EdgeCache {
   #pass(request: Request, reason: ForwardReason): Promise<Answer> {
     const key = this.keyOf(request)
     const look = { key, bits: flagsOf(request.headers.raw), nowMs: this.#parts.now() }
-    return this.#parts.forwarder.pass(this.#job(request, look, { reason, stale: undefined }))
+    const job = this.#job(request, look, { reason, stale: undefined })
+    // A GET with a body may be answered by its body, which the key does not hold: never stored.
+    const directives = reason === 'bypass' ? { ...job.directives, noStore: true } : job.directives
+    return this.#parts.forwarder.pass({ ...job, directives })
   }
 
   #job(

@@ -69,14 +69,18 @@ test('a key keeps its newest variants up to the limit', () => {
   const base = sampleResponse('http://sample.example/v', 10)
   for (let at = 0; at <= variantsMax; at++) {
     const selector = { names: ['x'], values: [String(at)], language: undefined }
+    const { key, host, status, headers, timing, tags, body } = base
     store.put(
       new StoredResponse({
-        ...base,
-        key: base.key,
-        host: base.host,
-        headers: base.headers,
-        timing: base.timing,
+        key,
+        host,
+        status,
+        headers,
         selector,
+        timing,
+        tags,
+        body,
+        partial: undefined,
       }),
     )
   }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { adminToken } from '@spate/http/admin-token'
 import { SeededChance } from '@spate/runtime/chance'
@@ -49,11 +49,13 @@ export async function nginxSubject(origin: string, extra = ''): Promise<Subject 
   if (!binary) return undefined
   const port = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'spate-nginx-'))
+  // Started by root, nginx would drop to a user who cannot reach the folder.
+  const asRoot = userInfo().uid === 0
   const config = join(folder, 'nginx.conf')
   await mkdir(join(folder, 'logs'))
   await writeFile(
     config,
-    `worker_processes 1; daemon off; pid ${folder}/pid; error_log ${folder}/err warn;
+    `${asRoot ? 'user root; ' : ''}worker_processes 1; daemon off; pid ${folder}/pid; error_log ${folder}/err warn;
 events { worker_connections 4096; }
 http { access_log off; client_body_temp_path ${folder}/b; proxy_temp_path ${folder}/t;
   fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;

@@ -120,5 +120,5 @@ function mayReuse(
 ): boolean {
   const explicit = lifetime.source !== 'none' && lifetime.source !== 'heuristic'
   if (!explicit && !directives.public && !heuristicStatuses.has(status)) return false
-  return lifetime.ms > 0 || hasValidator(headers)
+  return (lifetime.ms > 0 && !directives.noCache) || hasValidator(headers)
 }
