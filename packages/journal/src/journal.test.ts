@@ -164,6 +164,24 @@ describe('journal', () => {
     await journal.close()
   })
 
+  it('makes what it finds after a failed sync durable before anybody builds on it', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = freshDisk(seed)
+      const journal = await open(disk)
+      await appendAll(journal, ['a'])
+      disk.failNext('sync', 'EIO')
+      journal.append(text('b'))
+      await assert.rejects(journal.durable(), refused('disk_failed'))
+      disk.kill()
+      const again = await open(disk)
+      assert.deepEqual(await contents(again), ['1:a', '2:b'])
+      await appendAll(again, ['c'])
+      disk.crash()
+      const third = await open(disk)
+      assert.deepEqual(await contents(third), ['1:a', '2:b', '3:c'])
+    }
+  })
+
   it('stops when the disk is full and keeps what it had promised', async () => {
     const disk = freshDisk()
     const journal = await open(disk)

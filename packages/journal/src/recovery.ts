@@ -120,7 +120,7 @@ async function recoverSegment(state: State, name: string, last: boolean): Promis
   const sound = header?.firstSequence === named
   const scan = sound
     ? await scanFrom(state, segment, file, size)
-    : { position: 0, bad: true, jumped: false }
+    : { position: 0, bad: true, jumped: false, lastBatch: 0 }
   if (scan.bad) {
     const rest = await readRest(file, scan.position, size)
     const damaged = scan.jumped || !last || provenDurable(rest, state.expected, recordBytesMax)
@@ -142,12 +142,33 @@ async function recoverSegment(state: State, name: string, last: boolean): Promis
       return
     }
     await file.truncate(scan.position)
-    await file.sync()
     size = scan.position
   }
+  if (last) await rewriteTail(file, scan.lastBatch, size)
   segment.bytes = size
   state.segments.push(segment)
   await file.close()
+}
+
+/**
+ * Writes the last batch again and syncs it. A process that died before its sync, or after a sync
+ * that failed, leaves bytes that can be read and are not on the disk: whoever builds on them must
+ * make them durable first, and a sync alone would skip pages that the kernel takes for clean.
+ */
+async function rewriteTail(file: DiskFile, from: number, size: number): Promise<void> {
+  if (from > 0 && from < size) {
+    const tail = await readRest(file, from, size)
+    await file.write(tail, from)
+  }
+  await file.sync()
+}
+
+interface SegmentScan {
+  readonly position: number
+  readonly bad: boolean
+  readonly jumped: boolean
+  /** Where the last batch begins: all before it is proven durable. */
+  readonly lastBatch: number
 }
 
 /** Scans a segment from its first record; `jumped` where a proven record has a sequence out of turn. */
@@ -156,10 +177,12 @@ async function scanFrom(
   segment: Segment,
   file: DiskFile,
   size: number,
-): Promise<{ readonly position: number; readonly bad: boolean; readonly jumped: boolean }> {
+): Promise<SegmentScan> {
   const span = { from: segmentHeaderBytes, to: size, lengthMax: state.options.recordBytesMax }
   let jumpedAt = -1
+  let lastBatch = size
   const end = await scanRecords(file, span, (head, _bytes, _at, position) => {
+    if (head.sequence - head.durableSequence <= 1) lastBatch = position
     if (head.kind === recordKinds.data) {
       if (head.sequence !== state.expected) {
         jumpedAt = position
@@ -177,8 +200,8 @@ async function scanFrom(
     segment.lastSequence = state.expected - 1
     return true
   })
-  if (jumpedAt >= 0) return { position: jumpedAt, bad: true, jumped: true }
-  return { ...end, jumped: false }
+  if (jumpedAt >= 0) return { position: jumpedAt, bad: true, jumped: true, lastBatch }
+  return { ...end, jumped: false, lastBatch }
 }
 
 /** True where a proven record in `rest` says that `sequence` was durable before it was written. */
