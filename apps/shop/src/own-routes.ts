@@ -6,7 +6,13 @@ import { parseQuery } from '@spate/http/query'
 import type { Route } from '@spate/http/router'
 import { secretBytes } from '@spate/runtime/chance'
 import { Fault } from '@spate/runtime/fault'
-import Type from 'typebox'
+import Type, {
+  type TLiteral,
+  type TObject,
+  type TOptional,
+  type TString,
+  type TUnion,
+} from 'typebox'
 import { forYouPage, recommendationsFragment } from './pages/browse.ts'
 import { orderPage, ordersPage, thanksPage } from './pages/orders.ts'
 import { confirmPage, refusedPage } from './pages/sale.ts'
@@ -14,8 +20,15 @@ import { bankManners, type SignedCallback } from './provider.ts'
 import { ownPage, privately, seeOther } from './replies.ts'
 import { formOf, keyOf, productOf, sameSite, siteOf, type Shop } from './shop.ts'
 
+/** Largest event from the script, bytes. */
+export const deedBytesMax = 1024
+
 /** What the script tells of. */
-const deedSchema = Type.Object({
+export const deedSchema: TObject<{
+  type: TUnion<[TLiteral<'view'>, TLiteral<'click'>]>
+  itemId: TString
+  requestId: TOptional<TString>
+}> = Type.Object({
   type: Type.Union([Type.Literal('view'), Type.Literal('click')]),
   itemId: Type.String({ minLength: 1, maxLength: 64 }),
   requestId: Type.Optional(Type.String({ maxLength: 64 })),
@@ -54,7 +67,7 @@ export function ownRoutes(shop: Shop): Route[] {
       path: '/events',
       name: 'tell',
       body: deedSchema,
-      bytesMax: 1024,
+      bytesMax: deedBytesMax,
       handler: async (request, { body }) => {
         sameSite(request)
         if (!shop.catalogue.product(body.itemId)) throw new Fault('not_found', 'no such product')
@@ -177,9 +190,17 @@ async function callback(shop: Shop, request: Request): Promise<Response> {
 async function buy(shop: Shop, request: Request): Promise<Response> {
   const site = siteOf(shop, request)
   const product = productOf(shop, request)
-  keyOf(await formOf(request))
+  const key = keyOf(await formOf(request))
   const { userId, cookie } = shop.visitors.of(request)
-  await shop.recommend.tell({ userId, itemId: product.id, type: 'purchase' }, request.context)
+  await shop.recommend.tell(
+    {
+      userId,
+      itemId: product.id,
+      type: 'purchase',
+      ...(key === undefined ? {} : { eventId: `buy-${userId}-${key}` }),
+    },
+    request.context,
+  )
   return seeOther(`/${site.language}/thanks/${product.id}`, cookie)
 }
 

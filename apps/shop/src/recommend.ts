@@ -13,6 +13,8 @@ export interface Deed {
   readonly type: 'view' | 'click' | 'purchase'
   /** The recommendation it came from. */
   readonly requestId?: string
+  /** The same id counts once; one is made where absent. */
+  readonly eventId?: string
 }
 
 /** What is recommended to one visitor. */

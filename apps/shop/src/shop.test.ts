@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { badInputCases } from '@spate/http/bad-input'
+import { badInputViolations } from '@spate/http/bad-input-run'
+import { deedBytesMax, deedSchema } from './own-routes.ts'
 import { openStage, type Stage } from './test-stage.ts'
 import { formBytesMax, preferredLanguage } from './shop.ts'
 
@@ -285,7 +288,7 @@ test('the bank may be slow to say yes, call twice or decline; a callback nobody 
     orderId: other.split('/').at(-1),
     paymentId: 'x',
     result: 'paid',
-    sentAtMs: 0,
+    sentAtMs: Date.now(),
   })
   for (const signature of ['', 'A'.repeat(43)])
     assert.equal(
@@ -294,4 +297,25 @@ test('the bank may be slow to say yes, call twice or decline; a callback nobody 
     )
   assert.equal((await post('/payments/callback', 'x'.repeat(2049))).status, 413)
   assert.match(await (await get(other, { cookie: visitor })).text(), /data-status="reserved"/)
+})
+
+test('the bad-input suite finds nothing careless in what the script may send', async () => {
+  const valid = { type: 'view', itemId: 'tea-01', requestId: 'r1' }
+  const cases = badInputCases(deedSchema, valid, { bytesMax: deedBytesMax })
+  const report = await badInputViolations(
+    { url: stage.url, method: 'POST', path: '/events' },
+    cases,
+  )
+  assert.deepEqual(report.violations, [])
+  assert.ok(report.ran > 30, String(report.ran))
+})
+
+test('a resent form of an ordinary purchase is one purchase', async () => {
+  const visitor = await newVisitor()
+  const before = stage.backstage.events.length
+  for (let time = 0; time < 2; time++)
+    await post('/en/p/tea-04/buy', 'key=same-key-1', { cookie: visitor })
+  const ids = stage.backstage.events.slice(before).map(({ eventId }) => eventId)
+  assert.equal(ids.length, 2)
+  assert.equal(new Set(ids).size, 1)
 })
