@@ -100,7 +100,7 @@ test('a request that arrives byte by byte is the same request', async (context) 
   const { port, counters } = await serve(context, echo)
   const request =
     'POST /p?q=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello'
-  const answer = await talk(port, ...request)
+  const answer = await talk(port, ...request.split(''))
   assert.match(answer, /\r\nx-path: \/p\r\nx-query: q=1\r\n/)
   assert.ok(answer.endsWith('hello'))
   assert.deepEqual([counters.fast, counters.node], [1, 0])
@@ -202,6 +202,38 @@ test('a port in use is an address_in_use fault, also where it is shared by us', 
   const again = listen({ host, port, handler: echo, clock: systemClock, log: silentLog })
   await assert.rejects(again, { code: 'address_in_use' })
 })
+
+for (const path of ['fast', 'node:http']) {
+  test(`a client that goes away lets go of a waiting stream (${path})`, async (context) => {
+    const returned = Promise.withResolvers<void>()
+    const aborted = Promise.withResolvers<void>()
+    const body = {
+      [Symbol.asyncIterator]: () => {
+        let first = true
+        return {
+          next: (): Promise<IteratorResult<Uint8Array>> => {
+            if (!first) return new Promise(() => {})
+            first = false
+            return Promise.resolve({ done: false, value: Buffer.from('a') })
+          },
+          return: async (): Promise<IteratorResult<Uint8Array>> => {
+            returned.resolve()
+            return { done: true, value: undefined }
+          },
+        }
+      },
+    }
+    const { port } = await serve(context, (request) => {
+      request.signal.addEventListener('abort', () => aborted.resolve())
+      return { status: 200, headers: [], body }
+    })
+    const socket = connect({ port, host })
+    socket.write(get('/', ...(path === 'fast' ? [] : ['Upgrade: x'])))
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.destroy()
+    await Promise.all([returned.promise, aborted.promise])
+  })
+}
 
 /** Bodies of answers that carry Content-Length. */
 function bodies(answer: string): string[] {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import type { Response } from '../exchange.ts'
+import { bodyUntilClosed } from '../body-until-closed.ts'
+import type { BodyStream, Response } from '../exchange.ts'
 import { meaning } from './answer-batch.ts'
 import type { FastRequest } from './fast-request.ts'
 
@@ -33,7 +34,7 @@ export async function pump(
       }
       return whole.length
     }
-    for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
+    for await (const piece of bodyUntilClosed(answer.body as BodyStream, target.socket)) {
       if (piece.length === 0) continue
       sent += piece.length
       if (length !== undefined && sent > length) throw new Error('longer than its Content-Length')

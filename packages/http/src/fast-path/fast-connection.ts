@@ -18,7 +18,7 @@ import { interimBytes } from './answer-batch.ts'
 import { type Answer, FastRequest, type RequestOwner } from './fast-request.ts'
 import type { FastPath } from './fast-path.ts'
 import { headEnd, headEndDoubtful, headEndMissing, scanned } from './head-scan.ts'
-import { pump } from './answer-pump.ts'
+import { pump, wholeBody } from './answer-pump.ts'
 import { ReadWatch } from './read-watch.ts'
 import { UnreadBytes } from './unread-bytes.ts'
 
@@ -26,7 +26,6 @@ import { UnreadBytes } from './unread-bytes.ts'
 export const heldBodyBytesMax = 65_536
 const lingerMs = 2_000
 
-/** What a connection is waiting for, by its request bytes. */
 type Waiting = 'nothing' | 'head' | 'body'
 
 /** Takes requests from one socket and writes their answers. */
@@ -38,8 +37,8 @@ export class FastConnection implements RequestOwner {
   readonly #unread = new UnreadBytes()
   /** Requests whose handler has not answered, or whose answer waits for an earlier one. */
   #pending: FastRequest[] = []
-  /** True while an answer is being sent piece by piece. */
-  #pumping = false
+  /** What is being sent piece by piece. */
+  #pumping: 'stream' | 'whole' | false = false
   #turning = false
   #paused = false
   #ended = false
@@ -101,7 +100,8 @@ export class FastConnection implements RequestOwner {
   }
 
   readonly #onEnd = (): void => {
-    this.#ended = true
+    this.#ended = true // While a stream is sent that means gone, as in node:http.
+    if (this.#pumping === 'stream') this.socket.destroy()
     this.#advance()
   }
 
@@ -273,7 +273,7 @@ export class FastConnection implements RequestOwner {
     const plain = isPrepared(answer) ? answer.response() : answer
     const sent = this.#path.put(plain, framing, this)
     if (sent >= 0) return sent
-    this.#pumping = true
+    this.#pumping = wholeBody(plain) === undefined ? 'stream' : 'whole'
     void pump(this, request, plain).then((count) => this.#pumped(request, plain, count))
     return -1
   }

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '@spate/runtime/fault'
+import { bodyUntilClosed } from '../body-until-closed.ts'
 import { isPrepared, type PreparedResponse, type Response } from '../exchange.ts'
 import { bodyless, meaning } from '../fast-path/answer-batch.ts'
 import { HeaderList } from '../header-list.ts'
@@ -57,6 +59,8 @@ export class NodeExchange {
       this.#path.count('body_too_large')
       return this.#refuse(new Fault('payload_too_large'))
     }
+    // Before its turn, node:http would put the interim answer behind the head of the final one.
+    if (this.#expectsContinue && !this.#response.socket) await once(this.#response, 'socket')
     this.#request = this.#begin(headers, checked.target, checked.host)
     this.#response.once('close', this.#onClose)
     let answer: Response | PreparedResponse
@@ -196,7 +200,7 @@ export class NodeExchange {
       return bytes.length
     }
     let sent = 0
-    for await (const piece of body) {
+    for await (const piece of bodyUntilClosed(body, response)) {
       sent += piece.length
       if (piece.length > 0) await this.#put(piece)
     }

@@ -40,7 +40,10 @@ export class NodePath {
     server.maxRequestsPerSocket = 0
     server.on('request', (message, response) => this.#serve(message, response, false))
     server.on('checkContinue', (message, response) => this.#serve(message, response, true))
-    server.on('checkExpectation', (message, response) => this.#serve(message, response, false))
+    server.on('checkExpectation', (_message, response) => {
+      response.writeHead(417, ['Content-Length', '0', 'Connection', 'close']).end()
+      options.counters.byStatus[417]!++
+    })
     server.on('connect', (message, socket) => this.#connect(message, socket))
     server.on('clientError', (caught, socket) => this.#clientError(caught, socket))
     // The server never listens itself; this starts its watch over slow heads.
