@@ -4,8 +4,10 @@ import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { Interactions } from './domain/interactions.ts'
 import type { RecommendState } from './domain/state.ts'
+import type { Models } from './domain/knowledge.ts'
 import {
   trainingDefaults as defaults,
+  type Choice,
   type Trained,
   type TrainingOptions,
 } from './domain/training.ts'
@@ -15,13 +17,23 @@ import type { TrainingJob } from './training-worker.ts'
 /** Options the program trains with where nothing else is said. */
 export const trainingDefaults: TrainingOptions = defaults
 
-/** Trains in a thread of its own, so that no request waits. Rejects where the thread fails. */
-export function trainInWorker(
+/**
+ * Trains in threads of their own, so that no request waits: one fits the models on everything, the
+ * other chooses the mixture on a cut. Rejects where a thread fails.
+ */
+export async function trainInWorker(
   interactions: Interactions,
   options: TrainingOptions,
   signal?: AbortSignal,
 ): Promise<Trained> {
-  const job: TrainingJob = { interactions, options }
+  const [models, choice] = await Promise.all([
+    runWorker<Models>({ half: 'models', interactions, options }, signal),
+    runWorker<Choice>({ half: 'choice', interactions, options }, signal),
+  ])
+  return { models, ...choice }
+}
+
+function runWorker<Result>(job: TrainingJob, signal?: AbortSignal): Promise<Result> {
   const worker = new Worker(new URL('./training-worker.ts', import.meta.url), { workerData: job })
   return new Promise((resolve, reject) => {
     const stop = (): void => void worker.terminate()

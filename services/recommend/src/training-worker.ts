@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { train, type TrainingOptions } from './domain/training.ts'
+import { choose, trainModels, type TrainingOptions } from './domain/training.ts'
 import type { Interactions } from './domain/interactions.ts'
 
-/** What the thread is given. */
+/** What the thread is given. Two of them, one for each half, train on two processors. */
 export interface TrainingJob {
+  readonly half: 'models' | 'choice'
   readonly interactions: Interactions
   readonly options: TrainingOptions
 }
 
-const { interactions, options } = workerData as TrainingJob
-parentPort?.postMessage(train(interactions, options))
+const { half, interactions, options } = workerData as TrainingJob
+parentPort?.postMessage((half === 'models' ? trainModels : choose)(interactions, options))

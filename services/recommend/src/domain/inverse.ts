@@ -1,7 +1,7 @@
 import { createKernel, type Kernel } from './kernel.ts'
 
 /** Columns swept at a time: the panels stay in the second-level cache. A multiple of 4. */
-const blockSize = 96
+const blockSize = 64
 
 /**
  * A symmetric matrix in a kernel's memory, padded with an identity to a multiple of 4, and room

@@ -42,35 +42,42 @@ export interface Trained {
 
 /** Events of one user that models learn from; older ones of very active users are left out. */
 const rowMax = 1000
+/** Held-out items looked for in all: the bound on the time of choosing. */
+const wantedMax = 12_000
 /** Below this there is nothing to choose by. */
 const trialsMin = 20
 
+/** What a validation cut decided. */
+export type Choice = Omit<Trained, 'models'>
+
 /** Trains all models on all events, with settings chosen on a cut of them. */
 export function train(interactions: Interactions, options: TrainingOptions): Trained {
+  return { models: trainModels(interactions, options), ...choose(interactions, options) }
+}
+
+/** Chooses the mixtures on a cut of the events; apart from `trainModels`, so that both may run at once. */
+export function choose(interactions: Interactions, options: TrainingOptions): Choice {
   const { train: rest, held, nowMs } = cut(interactions, options.task)
-  const knowledge = knowledgeOf(rest, trainModels(rest, options))
   const trials = pickTrials(rest, held, nowMs, options)
-  const repeats = repeatShareOf(trials)
-  const models = trainModels(interactions, options)
+  const repeatShare = repeatShareOf(trials)
   if (trials.length < trialsMin)
     return {
-      models,
       blend: firstBlend,
       blendWithRepeats: firstBlendWithRepeats,
-      repeatShare: repeats,
+      repeatShare,
       trials: trials.length,
       scores: { blend: 0, blendWithRepeats: 0 },
     }
+  const knowledge = knowledgeOf(rest, trainModels(rest, options))
   const fresh = selectBlend(candidateVoices(options.timed, false), trials, knowledge, 'exclude')
   const whole =
-    repeats < repeatShareMin
+    repeatShare < repeatShareMin
       ? fresh
       : selectBlend(candidateVoices(options.timed, true), trials, knowledge, 'include')
   return {
-    models,
-    blend: fresh.blend,
-    blendWithRepeats: whole.blend,
-    repeatShare: repeats,
+    blend: fresh.blend.length > 0 ? fresh.blend : firstBlend,
+    blendWithRepeats: whole.blend.length > 0 ? whole.blend : firstBlendWithRepeats,
+    repeatShare,
     trials: trials.length,
     scores: { blend: fresh.score, blendWithRepeats: whole.score },
   }
@@ -133,7 +140,8 @@ function pickTrials(
     const known = (rest.start[user + 1] as number) > (rest.start[user] as number)
     if (wanted.length > 0 && known) able.push(user)
   })
-  const step = Math.max(1, able.length / options.trialsMax)
+  const wantedInAll = able.reduce((sum, user) => sum + (held[user]?.length ?? 0), 0)
+  const step = Math.max(1, able.length / options.trialsMax, wantedInAll / wantedMax)
   const trials: Trial[] = []
   for (let at = 0; at < able.length; at += step) {
     const user = able[Math.floor(at)] as number
