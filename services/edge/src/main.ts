@@ -12,7 +12,8 @@ import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Edge } from './edge.ts'
-import { httpOrigin } from './origin.ts'
+import { OriginSet } from './origin-set.ts'
+import { httpOrigin, type Origin } from './origin.ts'
 import { policyOf } from './policy.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
@@ -43,13 +44,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
       'origin: say where pages come from, --origin http://host:port',
     )
   const edge = new Edge({
-    origin: httpOrigin(settings.origin, {
-      connectionsMax: settings.originConnectionsMax,
-      connectMs: settings.originConnectMs,
-      headMs: settings.originHeadMs,
-      bodyMs: settings.originBodyMs,
-      headerBytesMax: 65_536,
-    }),
+    origin: originOf([settings.origin, ...settings.origins], settings, clock),
     originName: new URL(settings.origin).host,
     memoryBytesMax: settings.memoryBytesMax,
     policy: policyOf(settings),
@@ -88,6 +83,24 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   open('traffic', settings.port, trafficHandler(edge, createRouter(common, { log })))
   await lifecycle.start()
   return { name: 'edge', urls, edge, stop: async () => void (await lifecycle.stop()) }
+}
+
+function originOf(urls: readonly string[], settings: EdgeSettings, clock: Clock): Origin {
+  const limits = {
+    connectionsMax: settings.originConnectionsMax,
+    connectMs: settings.originConnectMs,
+    headMs: settings.originHeadMs,
+    bodyMs: settings.originBodyMs,
+    headerBytesMax: 65_536,
+  }
+  const members = urls.map((each) => ({
+    name: new URL(each).host,
+    origin: httpOrigin(each, limits),
+  }))
+  const [only] = members
+  if (members.length === 1 && only) return only.origin
+  const rules = { failuresMax: settings.breakerFailuresMax, openMs: settings.breakerOpenMs }
+  return new OriginSet(members, rules, () => clock.elapsed())
 }
 
 /** The node's own paths first, told apart by one letter; all else is traffic. */

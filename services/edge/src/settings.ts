@@ -18,6 +18,9 @@ import type { SetCookiePolicy } from './domain/storing.ts'
 export interface EdgeSettings extends ListenSettings, ListenLimits {
   readonly adminPort: number
   readonly origin: string | undefined
+  readonly origins: readonly string[]
+  readonly breakerFailuresMax: number
+  readonly breakerOpenMs: number
   readonly memoryBytesMax: number
   readonly objectBytesMax: number
   readonly transientBytesMax: number
@@ -52,6 +55,18 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     pattern: /^https?:\/\/[^/?#@]+\/?$/,
     expected: 'a URL of scheme, host and port: http://127.0.0.1:8083',
   }),
+  origins: list(
+    [],
+    'Further origins that serve the same pages; keys are spread, and one stands in for another',
+    {
+      pattern: /^https?:\/\/[^/?#@]+\/?$/,
+      expected: 'URLs of scheme, host and port',
+    },
+  ),
+  breakerFailuresMax: integer(5, 1, 1000, 'Failures in a row after which an origin is left alone', {
+    unit: 'failures',
+  }),
+  breakerOpenMs: duration(5000, 100, 600_000, 'Time until a failed origin is probed again'),
   memoryBytesMax: bytes(256 * MiB, MiB, 2 ** 40, 'Memory for stored responses, overhead included'),
   objectBytesMax: bytes(16 * MiB, 1024, 2 ** 32, 'Largest body kept in memory'),
   transientBytesMax: bytes(

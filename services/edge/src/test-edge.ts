@@ -51,6 +51,7 @@ export async function startOrigin(answer: OriginAnswer): Promise<TestOrigin> {
       await once(server, 'close')
     },
   }
+  stops.add(() => origin.stop())
   return origin
 }
 
