@@ -8,6 +8,8 @@ import { metricNames } from './names.ts'
 import { RouteTable, type RouteStats } from './route-stats.ts'
 import type { RootFacts, Sampler, Verdict } from './sampler.ts'
 import type { SpanRecord, SpanSink } from './span-record.ts'
+import { TailBoard } from './tail-board.ts'
+import type { Threshold } from './threshold.ts'
 import { withThreshold } from './trace-state.ts'
 import type { WallTime } from './wall-time.ts'
 
@@ -34,6 +36,7 @@ export class Recorder implements TraceKeeper {
   readonly metrics: MetricRegistry
   readonly service: string
   readonly resource: PlainAttributes
+  readonly board: TailBoard
   readonly routes: RouteTable
   /** Roots that are not server requests, by span name. */
   readonly tasks: RouteTable
@@ -54,6 +57,7 @@ export class Recorder implements TraceKeeper {
     this.metrics = parts.metrics
     this.service = parts.service
     this.resource = parts.resource
+    this.board = TailBoard.of(parts.clock)
     this.#sinks = new Set(parts.sinks)
     this.routes = new RouteTable(parts.metrics.histogram(metricNames.httpServerDuration))
     this.tasks = new RouteTable(parts.metrics.histogram(metricNames.taskDuration))
@@ -97,15 +101,24 @@ export class Recorder implements TraceKeeper {
   }
 
   /** Keeps or lets go of a local trace whose root has ended. */
-  conclude(local: LocalTrace, verdict: Verdict | undefined): void {
+  conclude(local: LocalTrace, judged: Verdict | undefined): void {
     const count = local.size
+    const whole = this.sampler.strategy === 'tail'
+    let verdict = judged
+    if (whole && !verdict && this.board.isKept(local.traceId))
+      verdict = { rule: 'parent', threshold: this.board.thresholdOf(local.traceId) }
     this.sampler.note(count, verdict !== undefined)
-    if (!verdict) {
-      this.#dropped.add(count)
-      local.drop()
-      return
+    if (verdict) {
+      if (whole) this.board.keep(local.traceId, verdict.threshold)
+      return this.#keep(local, verdict.threshold)
     }
-    const state = withThreshold(local.start.traceState, verdict.threshold)?.serialize() ?? ''
+    const drop = (): void => this.#dropped.add(local.drop().length)
+    if (!whole) return drop()
+    this.board.park(local.traceId, { keep: (threshold) => this.#keep(local, threshold), drop })
+  }
+
+  #keep(local: LocalTrace, threshold: Threshold | undefined): void {
+    const state = withThreshold(local.start.traceState, threshold)?.serialize() ?? ''
     const flags = local.flags | 1
     const records = local.keep(state).map((span) => span.record(state, flags))
     if (local.overflowed > 0) this.#dropped.add(local.overflowed)

@@ -35,7 +35,9 @@ export interface Verdict {
 }
 
 const slotMs = 1000
-/** Share of the budget left free for decisions whose spans have not ended yet. */
+/** How much more of a failing route is kept. */
+const boostFactor = 10
+/** Most times the share is halved within a second whose budget is nearly used up. */
 const halvingsMax = 14
 const smoothing = 0.3
 
@@ -49,11 +51,13 @@ export class Sampler {
   readonly #now: () => number
   #slotEndMs = 0
   #slotBase: number
+  #slotBoosted: number
   #kept = 0
   #offered = 0
   #offeredAverage = 0
   #halvings = 0
   #threshold: Threshold
+  #boosted: Threshold
 
   /** `now`: monotonic ms. */
   constructor(options: SamplingOptions, now: () => number) {
@@ -63,7 +67,9 @@ export class Sampler {
     this.#budget = options.spansPerSecond ?? (options.strategy === 'fixed' ? 0 : 1000)
     this.#now = now
     this.#slotBase = this.#base
+    this.#slotBoosted = Math.min(1, this.#base * boostFactor)
     this.#threshold = thresholdOf(this.#base)
+    this.#boosted = thresholdOf(this.#base * boostFactor)
     this.#slotEndMs = now() + slotMs
   }
 
@@ -72,10 +78,10 @@ export class Sampler {
     return this.#threshold.probability
   }
 
-  /** Threshold for a trace that begins now. */
-  head(): Threshold {
+  /** Threshold for a trace that begins now; `boosted` where its route fails. */
+  head(boosted = false): Threshold {
     if (this.#budget > 0) this.#tick()
-    return this.#threshold
+    return boosted ? this.#boosted : this.#threshold
   }
 
   /** True where a trace the caller sampled is recorded here too: not while over the budget. */
@@ -116,6 +122,7 @@ export class Sampler {
     if (halvings > this.#halvings) {
       this.#halvings = halvings
       this.#threshold = thresholdOf(this.#slotBase * 2 ** -halvings)
+      this.#boosted = thresholdOf(this.#slotBoosted * 2 ** -halvings)
     }
   }
 
@@ -138,7 +145,8 @@ export class Sampler {
     this.#halvings = 0
     const affordable = this.#offeredAverage > 0 ? (0.45 * this.#budget) / this.#offeredAverage : 1
     this.#slotBase = Math.min(this.#base, affordable)
-    if (this.#slotBase < this.#base || this.#threshold.probability !== this.#base)
-      this.#threshold = thresholdOf(this.#slotBase)
+    this.#slotBoosted = Math.min(1, this.#base * boostFactor, affordable)
+    this.#threshold = thresholdOf(this.#slotBase)
+    this.#boosted = thresholdOf(this.#slotBoosted)
   }
 }

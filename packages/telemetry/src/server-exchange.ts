@@ -103,7 +103,10 @@ export class RecordingExchange implements ServerExchange {
     this.#c = ids.word(2)
     this.#d = ids.word(3)
     this.#flags = flagRandom
-    this.#threshold = recorder.sampler.head()
+    const { sampler } = recorder
+    this.#threshold = sampler.head(
+      sampler.tail && recorder.routes.failing(request.path, request.arrivedMs),
+    )
     this.#sampled = keeps(this.#threshold, this.#c & 0xff_ffff, this.#d)
   }
 
@@ -143,7 +146,9 @@ export class RecordingExchange implements ServerExchange {
     const method = methodName(request.method)
     const series = stats.record(method, status, request.secure, seconds, endMs)
     const error = status >= 500 || errorType !== undefined
-    if (!this.#local && !this.#mayKeep(error || slow || stats.rare)) {
+    if (error && stats.boostedAt(endMs)) recorder.routes.learn(request.path, stats)
+    const whole = recorder.sampler.strategy === 'tail'
+    if (!this.#local && !whole && !this.#mayKeep(error || slow || stats.rare)) {
       recorder.letGo()
       return
     }
@@ -151,9 +156,9 @@ export class RecordingExchange implements ServerExchange {
     const local = this.#local
     if (!local || !(span instanceof SpateSpan)) return recorder.letGo()
     const verdict = recorder.sampler.judge(factsOf(local, error || local.failed, slow, stats))
-    if (verdict) {
+    if (verdict || whole) {
       this.#describe(span, status, stats, errorType, bytes)
-      if (verdict.rule !== 'head') span.setAttribute('sampling.rule', verdict.rule)
+      if (verdict && verdict.rule !== 'head') span.setAttribute('sampling.rule', verdict.rule)
     }
     span.end(recorder.wall.at(endMs))
     recorder.conclude(local, verdict)

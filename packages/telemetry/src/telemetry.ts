@@ -82,6 +82,10 @@ export interface Telemetry {
   readonly probability: number
   /** Begins the server span of a request; call `end` on what it returns. */
   beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange
+  /** Keeps what is still held of a trace that a peer kept (strategy `tail`). */
+  keepTrace(traceId: string): void
+  /** Calls `listener` with each trace id kept here, to tell peers; returns a function that stops it. */
+  onKeep(listener: (traceId: string) => void): () => void
   /** Runs `task` with `context` active. */
   run<Result>(context: Context, task: () => Result): Result
   /** Ids of the active span, for logs. */
@@ -148,7 +152,10 @@ class RecordingTelemetry implements Telemetry {
     }
     this.meterProvider = { getMeter: (name) => new SpateMeter(this.metrics, gate, name) }
     this.#observeSelf(gate, sampler)
-    const resync = clock.every(1000, () => wall.resync())
+    const resync = clock.every(1000, () => {
+      wall.resync()
+      this.#recorder.board.sweep()
+    })
     this.#stops.push(() => resync.cancel())
     if (options.runtimeMetrics) this.#stops.push(observeRuntime(this.metrics))
     for (const exporter of this.#exporters) exporter.attach?.(this)
@@ -162,6 +169,14 @@ class RecordingTelemetry implements Telemetry {
 
   beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange {
     return new RecordingExchange(this.#recorder, request, traceparent, tracestate)
+  }
+
+  keepTrace(traceId: string): void {
+    this.#recorder.board.keep(traceId, undefined, true)
+  }
+
+  onKeep(listener: (traceId: string) => void): () => void {
+    return this.#recorder.board.onKeep(listener)
   }
 
   run<Result>(context: Context, task: () => Result): Result {
@@ -268,6 +283,8 @@ export const noTelemetry: Telemetry = {
   metrics: new MetricRegistry(() => 0),
   probability: 0,
   beginServer: () => nothingExchange,
+  keepTrace: () => {},
+  onKeep: () => () => {},
   run: (context, task) => withContext(context, task),
   activeTrace: () => undefined,
   exposition: () => '# EOF\n',

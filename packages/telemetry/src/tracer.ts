@@ -43,7 +43,8 @@ export class SpateTracer implements Tracer {
     const remote = parent?.spanContext()
     if (!remote || !isSpanContextValid(remote)) return this.#root(begin)
     // An unsampled parent of this process stands for the whole of an unrecorded trace.
-    if (parent instanceof RemoteSpan && remote.isRemote !== true) return parent
+    // Each child still has an id of its own: outgoing calls must not share one (W3C 3.2.2.4).
+    if (parent instanceof RemoteSpan && remote.isRemote !== true) return this.#silent(remote)
     return this.#continued(begin, remote)
   }
 
@@ -80,7 +81,7 @@ export class SpateTracer implements Tracer {
     const headSampled = keeps(threshold, high, words[3])
     const traceState = withThreshold(undefined, headSampled ? threshold : undefined)
     const traceId = words.map(hexOfWord).join('')
-    if (!headSampled && !sampler.tail) return this.#silent(traceId, flagRandom)
+    if (!headSampled && !sampler.tail) return this.#silent({ traceId, traceFlags: flagRandom })
     return this.#open(begin, '', false, {
       traceId,
       high,
@@ -101,7 +102,11 @@ export class SpateTracer implements Tracer {
     const valid = headSampled && otel.threshold && keeps(otel.threshold, high, low)
     const headThreshold = valid ? otel.threshold : undefined
     if (!headSampled && !sampler.tail)
-      return this.#silent(remote.traceId, remote.traceFlags & flagRandom)
+      return this.#silent({
+        ...remote,
+        isRemote: false,
+        traceFlags: remote.traceFlags & flagRandom,
+      })
     return this.#open(begin, remote.spanId, true, {
       traceId: remote.traceId,
       high,
@@ -125,12 +130,11 @@ export class SpateTracer implements Tracer {
     return span
   }
 
-  #silent(traceId: string, traceFlags: number): Span {
+  #silent(context: Omit<ReturnType<Span['spanContext']>, 'spanId'>): Span {
     const { ids } = this.#recorder
     return new RemoteSpan({
-      traceId,
+      ...context,
       spanId: hexOfWord(ids.word(0)) + hexOfWord(ids.word(1)),
-      traceFlags,
     })
   }
 }

@@ -56,7 +56,7 @@ for (const protocol of ['grpc', 'http/protobuf', 'http/json'] as const)
     await telemetry.shutdown()
     assert.equal(spans.length, 2500)
     assert.deepEqual(
-      spans.map((span) => span.attributes['count']),
+      spans.map((span) => Number(span.attributes['count'])).sort((a, b) => a - b),
       Array.from({ length: 2500 }, (_, at) => at),
     )
     assert.equal(spans[0]?.service, 'test')
