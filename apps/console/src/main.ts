@@ -43,8 +43,8 @@ export interface ConsoleOptions {
   readonly telemetries?: readonly Telemetry[]
 }
 
-/** Steps the charts show. */
-const stepsShown = 150
+/** Fewest and most steps the charts show: a young console does not draw an empty past. */
+const stepsShown = { min: 30, max: 150 } as const
 /** Traces on the overview. */
 const tracesShown = 12
 
@@ -74,7 +74,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
     programs: watcher.programs,
     campaigns,
     traces: latest(traces),
-    steps: Math.min(stepsShown, settings.historyPoints),
+    steps: stepsOf(watcher),
     stepSeconds: settings.readEveryMs / 1000,
     held: (traceId) => traces.spans(traceId).length > 0,
   })
@@ -116,6 +116,11 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
       await client.close()
     },
   }
+}
+
+function stepsOf({ programs }: Watcher): number {
+  const longest = Math.max(...programs.map(({ history }) => history.steps.length))
+  return Math.min(stepsShown.max, Math.max(stepsShown.min, longest))
 }
 
 function latest(traces: TraceStore): readonly TraceSummary[] {

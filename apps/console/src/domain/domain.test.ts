@@ -156,3 +156,14 @@ test('numbers are written for people', () => {
   )
   assert.deepEqual([size(512), size(268_435_456)], ['512 B', '256 MiB'])
 })
+
+test('a latency within the first bucket of a text exposition says how little is known', () => {
+  const { samples } = readSamples(text)
+  const step = stepBetween(reading({ atMs: 0 }), readingOf(samples, 1000))
+  assert.equal(step.coarseBelow, 0.005)
+  const fine = stepBetween(
+    reading({ atMs: 0 }),
+    reading({ atMs: 1000, requests: 1, latency: [{ low: 0.001, high: 0.00102, count: 1 }] }),
+  )
+  assert.equal(fine.coarseBelow, 0)
+})

@@ -47,6 +47,8 @@ export interface Step {
   /** Latency, s; undefined without requests. */
   readonly p50: number | undefined
   readonly p99: number | undefined
+  /** Latencies at or below this, s, are known no better than that: the first bucket of a text exposition. */
+  readonly coarseBelow: number
   /** Share of requests answered from the cache, 0 to 1. */
   readonly hitShare: number | undefined
   readonly loopDelay: number | undefined
@@ -69,6 +71,7 @@ export function stepBetween(before: Reading, after: Reading): Step {
     errorShare: requests > 0 ? errors / requests : undefined,
     p50: quantile(latency, 0.5),
     p99: quantile(latency, 0.99),
+    coarseBelow: latency.find(({ low, high }) => low === 0 && high > 0)?.high ?? 0,
     hitShare: asked > 0 ? Math.min(1, Math.max(0, hit / asked)) : undefined,
     loopDelay: after.loopDelay,
     residentBytes: after.residentBytes,

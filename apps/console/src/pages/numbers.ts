@@ -16,6 +16,7 @@ export function span(seconds: number | undefined): string {
 }
 
 function rounded(value: number): string {
+  if (Number.isInteger(value)) return String(value)
   return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)
 }
 

@@ -1,5 +1,6 @@
 import { html, type Html } from '@spate/http/html'
 import type { TraceSummary } from '@spate/telemetry/trace-store'
+import type { Step } from '../domain/reading.ts'
 import type { Campaign } from '../campaigns.ts'
 import type { Program } from '../watcher.ts'
 import { lineChart, spark, type Chart } from './chart.ts'
@@ -68,11 +69,11 @@ function programCards({ programs, steps }: Overview): Html {
         <dl>
           <div>
             <dt>P50</dt>
-            <dd>${span(step?.p50)}</dd>
+            <dd>${latency(step?.p50, step)}</dd>
           </div>
           <div>
             <dt>P99</dt>
-            <dd>${span(step?.p99)}</dd>
+            <dd>${latency(step?.p99, step)}</dd>
           </div>
           <div>
             <dt>5xx</dt>
@@ -126,6 +127,12 @@ function processLines(programs: readonly Program[]): Chart['lines'] {
     .map(({ name, history }) => ({ name, points: history.steps.map(({ loopDelay }) => loopDelay) }))
     .filter(({ points }) => points.some((each) => each !== undefined))
   return lines.length === 1 ? lines.map(({ points }) => ({ name: 'process', points })) : lines
+}
+
+/** A latency, or `< 5 ms` where the program's buckets tell no more. */
+function latency(value: number | undefined, step: Step | undefined): string {
+  const least = step?.coarseBelow ?? 0
+  return value !== undefined && value <= least ? `< ${span(least)}` : span(value)
 }
 
 /** Slow requests somebody can look into: exemplars whose traces are held. */
