@@ -14,7 +14,10 @@ export interface TracedRequest {
   sink(inner: OriginSink): OriginSink
 }
 
-/** Makes the `origin.fetch` span of each request to an origin and measures its latency. */
+/**
+ * Makes the `edge.request` span of each request that goes forward and the `origin.fetch` span in it,
+ * and measures latency. A hit makes no span of its own: the server span tells all there is.
+ */
 export class OriginSpans {
   readonly #telemetry: Telemetry
   readonly #clock: Clock
@@ -37,7 +40,14 @@ export class OriginSpans {
   }
 
   begin(request: OriginRequest, cause: Request): TracedRequest {
-    const span = this.#telemetry.tracer.startSpan(
+    const { tracer } = this.#telemetry
+    const whole = tracer.startSpan(
+      spanNames.edgeRequest,
+      { attributes: { 'cache.hit': false } },
+      cause.context,
+    )
+    const context = trace.setSpan(cause.context, whole)
+    const span = tracer.startSpan(
       spanNames.originFetch,
       {
         kind: SpanKind.CLIENT,
@@ -47,17 +57,17 @@ export class OriginSpans {
           'url.path': request.target.split('?', 1)[0] ?? '',
         },
       },
-      cause.context,
+      context,
     )
     const headers: string[] = [...request.headers]
-    this.#telemetry.propagator.inject(trace.setSpan(cause.context, span), headers, listSetter)
+    this.#telemetry.propagator.inject(trace.setSpan(context, span), headers, listSetter)
     return {
       request: { ...request, headers },
-      sink: (inner) => this.#watch(inner, span),
+      sink: (inner) => this.#watch(inner, span, whole),
     }
   }
 
-  #watch(inner: OriginSink, span: Span): OriginSink {
+  #watch(inner: OriginSink, span: Span, whole: Span): OriginSink {
     const startMs = this.#clock.elapsed()
     const statistics = this.#statistics
     return {
@@ -76,6 +86,7 @@ export class OriginSpans {
       },
       end: () => {
         span.end()
+        whole.end()
         inner.end()
       },
       fail: (fault: Fault) => {
@@ -83,6 +94,9 @@ export class OriginSpans {
         span.setAttribute('error.type', fault.code)
         span.setStatus({ code: SpanStatusCode.ERROR, message: fault.message })
         span.end()
+        whole.setAttribute('error.type', fault.code)
+        whole.setStatus({ code: SpanStatusCode.ERROR, message: fault.message })
+        whole.end()
         inner.fail(fault)
       },
     }
