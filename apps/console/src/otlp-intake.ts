@@ -44,7 +44,7 @@ export async function openOtlpIntake(options: OtlpIntakeOptions): Promise<Receiv
 }
 
 /** An OTLP log record as our own logs are. */
-export function logRecordOf(data: LogData): LogRecord {
+function logRecordOf(data: LogData): LogRecord {
   const service = data.resource['service.name']
   const fields: Record<string, LogValue> = {}
   for (const [key, value] of Object.entries(data.attributes)) fields[key] = plain(value)

@@ -14,7 +14,7 @@ export interface MetricSource {
 }
 
 /** True for calls that only look after a program: they are left out of its rates. */
-export function isUpkeepRoute(route: string): boolean {
+function isUpkeepRoute(route: string): boolean {
   return route.startsWith('/health/') || route === '/metrics'
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { escaped, html, Html, ownPath } from './html.ts'
+import { escaped, html, Html } from './html.ts'
 
 test('whatever text is put into a template, no tag, attribute or entity can begin in it', () => {
   fc.assert(
@@ -51,17 +51,4 @@ test('indentation of our source is not sent, text given by others is not touched
     </p>`.text,
     '<p>\na\n   b\n</p>',
   )
-})
-
-test('a path of ours is taken, a path that leads elsewhere becomes the front page', () => {
-  for (const path of ['/en', '/zh/p/tea-01?q=1']) assert.equal(ownPath(path), path)
-  for (const path of [
-    '//evil.example',
-    '/\\evil.example',
-    'https://evil.example',
-    '',
-    '/a\r\nb',
-    '/a\\b',
-  ])
-    assert.equal(ownPath(path), '/')
 })

@@ -58,11 +58,3 @@ function trimmed(parts: TemplateStringsArray): readonly string[] {
   trimmedParts.set(parts, made)
   return made
 }
-
-/**
- * `path` if it is a path on this site, else `/`: for links made of what a visitor sent. Refuses
- * `//host`, `/\host` and control characters, which browsers read as other origins.
- */
-export function ownPath(path: string): string {
-  return /^\/(?![/\\])[\u0021-\u007e]*$/.test(path) && !path.includes('\\') ? path : '/'
-}

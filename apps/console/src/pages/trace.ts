@@ -31,7 +31,7 @@ export function rowsOf(tree: readonly SpanTree[]): readonly Row[] {
 }
 
 /** The span's name, with the path itself where the name holds only `{path...}`. */
-export function titleOf(span: SpanRecord): string {
+function titleOf(span: SpanRecord): string {
   const path = span.attributes['url.path']
   return typeof path === 'string' ? span.name.replace('/{path...}', path) : span.name
 }

@@ -38,8 +38,3 @@ export function line(d: string, stroke: string, width: number): string {
 export function faint(opacity: number, drawing: string): string {
   return `<g opacity="${opacity}">${drawing}</g>`
 }
-
-/** The same drawing, turned by `degrees` around the middle. */
-export function turned(degrees: number, drawing: string): string {
-  return `<g transform="rotate(${degrees} 100 100)">${drawing}</g>`
-}

@@ -43,7 +43,7 @@ function prices(product: Product): Html {
 }
 
 /** One offer as a wide tile. */
-export function offerTile(offer: Offer, site: Site, nowMs: number): Html {
+function offerTile(offer: Offer, site: Site, nowMs: number): Html {
   const product = site.catalogue.product(offer.productId)
   if (!product) return html``
   const { language } = site
