@@ -5,6 +5,9 @@ type Texts = Type.TOptional<Type.TArray<Type.TString>>
 const texts = (longest: number, most: number): Texts =>
   Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: longest }), { maxItems: most }))
 
+/** Largest body of `POST /purge`, bytes. */
+export const purgeBytesMax = 1_048_576
+
 /** Body of `POST /purge`. At least one member but `soft` must be there. */
 export const purgeBody: Type.TObject<{
   urls: Texts

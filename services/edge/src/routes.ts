@@ -2,7 +2,7 @@ import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
-import { explainQuery, purgeBody, type StatsAnswer } from './contract.ts'
+import { explainQuery, purgeBody, purgeBytesMax, type StatsAnswer } from './contract.ts'
 import { explain } from './explain.ts'
 import type { Edge } from './edge.ts'
 
@@ -16,7 +16,7 @@ export function adminRoutes(edge: Edge): Route[] {
       summary: 'Removes stored responses, or marks them stale',
       admin: true,
       body: purgeBody,
-      bytesMax: 8 * 1024 * 1024,
+      bytesMax: purgeBytesMax,
       handler: (_, { body }) => {
         const { urls = [], tags = [], prefixes = [], hosts = [], all = false, soft = false } = body
         if (!all && urls.length + tags.length + prefixes.length + hosts.length === 0)
