@@ -5,7 +5,8 @@ import { bodyUntilClosed } from '../body-until-closed.ts'
 import { isPrepared, type PreparedResponse, type Response } from '../exchange.ts'
 import { bodyless, meaning } from '../fast-path/answer-batch.ts'
 import { HeaderList } from '../header-list.ts'
-import type { NodePath } from './node-path.ts'
+import type { FastPathOptions } from '../fast-path/fast-path.ts'
+import type { RefusalReason } from '../listener-counters.ts'
 import { NodeRequest } from './node-request.ts'
 import { checkHead } from './request-check.ts'
 
@@ -13,10 +14,22 @@ const pieceBytes = 65_536
 /** How long a client may go on sending a body nobody wants, after its answer. */
 const lingerMs = 2_000
 
+/** What the node path needs; the same as the fast path. */
+export type NodePathOptions = Omit<FastPathOptions, 'handOver'>
+
+/** What an exchange needs of the server it came on. */
+export interface NodeHouse {
+  readonly options: NodePathOptions
+  /** Counts a refusal. */
+  count(reason: RefusalReason): void
+  /** The answer to what a handler threw; what is no fault is logged. */
+  failed(caught: unknown, request: NodeRequest | undefined): Response
+}
+
 /** One request and its answer on the node path. */
 export class NodeExchange {
   close = false
-  readonly #path: NodePath
+  readonly #path: NodeHouse
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
   readonly #expectsContinue: boolean
@@ -25,7 +38,7 @@ export class NodeExchange {
 
   // oxlint-disable-next-line max-params
   constructor(
-    path: NodePath,
+    path: NodeHouse,
     message: IncomingMessage,
     response: ServerResponse,
     expectsContinue: boolean,

@@ -6,18 +6,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { errorCode, Fault, type FaultCode } from '@spate/runtime/fault'
-import type { FastPathOptions } from '../fast-path/fast-path.ts'
 import type { RefusalReason } from '../listener-counters.ts'
 import { faultResponse, refusalBytes } from '../refusal.ts'
-import { NodeExchange } from './node-exchange.ts'
-
-/** What the node path needs; the same as the fast path. */
-export type NodePathOptions = Omit<FastPathOptions, 'handOver'>
+import { NodeExchange, type NodeHouse, type NodePathOptions } from './node-exchange.ts'
 
 const requestTimeoutMs = 300_000
 
 /** One `node:http` server that does not listen: sockets are given to it. */
-export class NodePath {
+export class NodePath implements NodeHouse {
   readonly options: NodePathOptions
   readonly #server: Server
   #draining = false
