@@ -85,7 +85,7 @@ test('decisions equal those of the official composite sampler, id by id', () => 
       const ours = keeps(threshold, (words[2] as number) & 0xff_ffff, words[3] as number)
       assert.equal(
         ours,
-        theirs === SamplingDecision.RECORD_AND_SAMPLED,
+        (theirs as number) === (SamplingDecision.RECORD_AND_SAMPLED as number),
         `${traceId} at ${probability}`,
       )
     }
