@@ -19,6 +19,7 @@ import { ListenerCounters } from './listener-counters.ts'
 import { openDoors } from './listener-doors.ts'
 import { defaultListenLimits, type ListenLimits } from './listener-limits.ts'
 import { NodePath } from './node-path/node-path.ts'
+import type { TlsOptions } from './node-path/secure-path.ts'
 import { refusalBytes } from './refusal.ts'
 
 /** How to listen. */
@@ -35,6 +36,8 @@ export interface ListenOptions {
   /** Whom to believe about a client's address; see `createClientAddress`. Default nobody. */
   readonly trustedProxies?: readonly string[]
   readonly forwardedHeader?: ForwardedHeader
+  /** Speak TLS: HTTP/2 and HTTP/1.1 by ALPN, through Node's own servers. */
+  readonly tls?: TlsOptions
   /** Listening sockets on the port. Default 64; 1 where the platform cannot share a port. */
   readonly acceptors?: number
   /** Connections the kernel may hold for each listening socket before we accept them. Default 4096. */
@@ -65,7 +68,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { port } = (doors[0] as Server).address() as AddressInfo
   const host = options.host.includes(':') ? `[${options.host}]` : options.host
   return {
-    url: `http://${host}:${port}`,
+    url: `${options.tls ? 'https' : 'http'}://${host}:${port}`,
     port,
     counters: house.counters,
     close: (signal) => house.close(doors, signal),
@@ -103,7 +106,7 @@ class ListenerHouse {
       telemetry: options.telemetry ?? noTelemetry,
       clientAddressOf,
     }
-    this.#node = new NodePath(common)
+    this.#node = new NodePath(common, options.tls)
     this.#fast = new FastPath({
       ...common,
       handOver: (connection, unread) => this.#handOver(connection as FastConnection, unread),
@@ -139,17 +142,19 @@ class ListenerHouse {
     this.#byAddress.set(address, count)
     this.#sockets.add(socket)
     counters.open++
-    const connection = new FastConnection(this.#fast, socket, address)
-    this.#connections.add(connection)
+    let connection: FastConnection | undefined
+    if (this.#node.secure) counters.openNode++
+    else this.#connections.add((connection = new FastConnection(this.#fast, socket, address)))
     socket.once('close', () => {
       counters.open--
-      if (!this.#connections.delete(connection)) counters.openNode--
+      if (!connection || !this.#connections.delete(connection)) counters.openNode--
       this.#sockets.delete(socket)
       const left = (this.#byAddress.get(address) ?? 1) - 1
       if (left > 0) this.#byAddress.set(address, left)
       else this.#byAddress.delete(address)
       if (this.#sockets.size === 0) this.#emptied?.()
     })
+    if (!connection) this.#node.takeSecure(socket)
   }
 
   #refuse(socket: Socket, reason: 'connections' | 'connections_per_address'): void {

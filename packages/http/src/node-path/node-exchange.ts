@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { constants } from 'node:http2'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Fault } from '@spate/runtime/fault'
 import { bodyUntilClosed } from '../body-until-closed.ts'
@@ -53,7 +54,7 @@ export class NodeExchange {
   async run(): Promise<void> {
     const { counters, limits } = this.#path.options
     counters.node++
-    const headers = new HeaderList(this.#message.rawHeaders)
+    const headers = new HeaderList(plainHeaders(this.#message))
     const checked = checkHead(
       {
         method: this.#message.method ?? '',
@@ -151,9 +152,16 @@ export class NodeExchange {
     } catch (caught) {
       this.#path.options.log.warn('an answer was cut short', { route: answer.route ?? '' })
       this.#path.options.log.debug('why', { error: String(caught) })
-      response.destroy()
+      this.#cut()
     }
     exchange?.end(answer.status, answer.route, answer.errorType, bytes)
+  }
+
+  /** Cuts the answer: an HTTP/2 stream is reset, an HTTP/1.1 connection destroyed. */
+  #cut(): void {
+    const { stream } = this.#response as { stream?: { close(code: number): void } }
+    if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    else this.#response.destroy()
   }
 
   #head(answer: Response): void {
@@ -229,7 +237,7 @@ export class NodeExchange {
     const { clock, limits } = this.#path.options
     const timer = clock.after(limits.slowReadMs, () => {
       this.#path.count('slow_read')
-      response.destroy()
+      this.#cut()
     })
     await new Promise<void>((resolve, reject) => {
       const done = (): void => {
@@ -253,4 +261,17 @@ export class NodeExchange {
     message.once('close', () => timer.cancel())
     message.resume()
   }
+}
+
+/** Header lines without HTTP/2's pseudo-headers; `:authority` as `Host` where there is none. */
+function plainHeaders(message: IncomingMessage): readonly string[] {
+  const raw = message.rawHeaders
+  if (message.httpVersionMajor < 2) return raw
+  const kept: string[] = []
+  const authority = (message.headers as Record<string, string | undefined>)[':authority']
+  if (authority !== undefined && message.headers.host !== authority) kept.push('host', authority)
+  for (let at = 0; at < raw.length; at += 2) {
+    if (!raw[at]?.startsWith(':')) kept.push(raw[at] as string, raw[at + 1] as string)
+  }
+  return kept
 }

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { errorCode, Fault, type FaultCode } from '@spate/runtime/fault'
 import type { RefusalReason } from '../listener-counters.ts'
 import { faultResponse, refusalBytes } from '../refusal.ts'
+import { SecurePath, type Serve, type TlsOptions } from './secure-path.ts'
 import { NodeExchange, type NodeHouse, type NodePathOptions } from './node-exchange.ts'
 
 const requestTimeoutMs = 300_000
@@ -16,9 +17,10 @@ const requestTimeoutMs = 300_000
 export class NodePath implements NodeHouse {
   readonly options: NodePathOptions
   readonly #server: Server
+  readonly #secure: SecurePath | undefined
   #draining = false
 
-  constructor(options: NodePathOptions) {
+  constructor(options: NodePathOptions, tls?: TlsOptions) {
     this.options = options
     const { limits } = options
     this.#server = createServer({
@@ -42,6 +44,8 @@ export class NodePath implements NodeHouse {
     })
     server.on('connect', (message, socket) => this.#connect(message, socket))
     server.on('clientError', (caught, socket) => this.#clientError(caught, socket))
+    const serve: Serve = (...exchange) => this.#serve(...exchange)
+    this.#secure = tls && new SecurePath(tls, limits, serve)
     // The server never listens itself; this starts its watch over slow heads.
     server.emit('listening')
   }
@@ -54,10 +58,21 @@ export class NodePath implements NodeHouse {
     socket.resume()
   }
 
+  /** True where sockets speak TLS; all of them are then taken by `takeSecure`. */
+  get secure(): boolean {
+    return this.#secure !== undefined
+  }
+
+  /** Takes a raw socket that speaks TLS. */
+  takeSecure(socket: Socket): void {
+    this.#secure?.take(socket)
+  }
+
   /** From now on every answer closes its connection; idle ones are closed at once. */
   drain(): void {
     this.#draining = true
     this.#server.closeIdleConnections()
+    this.#secure?.drain()
   }
 
   /** Lets go of the server's timer. The sockets are the listener's to close. */
