@@ -19,7 +19,10 @@ export const openMetricsType = 'application/openmetrics-text; version=1.0.0; cha
 
 /** All `families` as text, ended by `# EOF`. `target`: attributes of the program. O(series). */
 export function expose(families: readonly AnyFamily[], target: PlainAttributes): string {
-  const lines: string[] = ['# TYPE target info', '# HELP target What sends these metrics.']
+  const lines: string[] = [
+    '# TYPE target_info gauge',
+    '# HELP target_info What sends these metrics.',
+  ]
   lines.push(`target_info${labels(target)} 1`)
   const named = new Map<string, AnyFamily[]>()
   for (const family of families) {
@@ -37,6 +40,21 @@ export function expose(families: readonly AnyFamily[], target: PlainAttributes):
   if (server && server.size > 0) aliases(lines, server as Family<HistogramSeries>)
   lines.push('# EOF\n')
   return lines.join('\n')
+}
+
+/** Value of the header Content-Type for `plainText`. */
+export const plainTextType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** OpenMetrics text in the older Prometheus text format: for readers that do not accept the newer. O(text). */
+export function plainText(openMetrics: string): string {
+  const counters = new Set<string>()
+  for (const [, name] of openMetrics.matchAll(/^# TYPE (\S+) counter$/gm)) counters.add(name ?? '')
+  return openMetrics
+    .replaceAll(/^# (?:UNIT .*|EOF)\n/gm, '')
+    .replaceAll(/ # \{[^\n]*$/gm, '')
+    .replaceAll(/^# (TYPE|HELP) (\S+)/gm, (line, word: string, name: string) =>
+      counters.has(name) ? `# ${word} ${name}_total` : line,
+    )
 }
 
 const unitWords: Readonly<Record<string, string>> = {
