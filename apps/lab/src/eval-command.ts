@@ -119,10 +119,11 @@ function taskOf(given: EvalSettings): EvaluateOptions['task'] {
 }
 
 function written(result: Evaluation): string {
-  const lines = Object.entries(result.metrics).map(
-    ([name, { value, low, high }]) =>
-      `${name.padEnd(12)}${value.toFixed(4)}  (95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`,
-  )
+  const lines = Object.entries(result.metrics).map(([name, { value, low, high }]) => {
+    const all = result.metricsAllUsers[name]?.value.toFixed(4) ?? ''
+    const range = `(95 %: ${low.toFixed(4)} to ${high.toFixed(4)})`
+    return `${name.padEnd(12)}${value.toFixed(4)}  ${range}${result.coldUsers > 0 ? `  strangers included: ${all}` : ''}`
+  })
   const slices = Object.entries(result.slices)
     .filter(([, { users }]) => users > 0)
     .map(
@@ -132,7 +133,7 @@ function written(result: Evaluation): string {
   const { coverage, gini, novelty } = result.lists
   return `${[
     ...lines,
-    `users ${result.users} (${result.coldUsers} without history), items ${result.items}, training ${result.trainSeconds.toFixed(1)} s`,
+    `users ${result.users} known to TRAIN (and ${result.coldUsers} strangers), items ${result.items}, training ${result.trainSeconds.toFixed(1)} s`,
     `lists: coverage ${coverage.toFixed(3)}, Gini ${gini.toFixed(3)}, novelty ${novelty.toFixed(2)} bits`,
     'NDCG by slice:',
     ...slices,

@@ -32,12 +32,15 @@ export interface EvaluateOptions {
 
 /** What an evaluation found. */
 export interface Evaluation {
-  /** `hr@10`, `recall@10`, `ndcg@10`, for each k. */
+  /** `hr@10`, `recall@10`, `ndcg@10`, for each k: over the users of TEST that TRAIN knows. */
   readonly metrics: Readonly<Record<string, Interval>>
+  /** The same over all users of TEST, strangers included. */
+  readonly metricsAllUsers: Readonly<Record<string, Interval>>
   /** By slice: users with few and many events, wanted items that are rare and popular. */
   readonly slices: Readonly<Record<string, { readonly users: number; readonly ndcg: Interval }>>
   /** Of the lists at the greatest k: share of the catalogue shown, Gini of showings, mean -log2 of popularity share. */
   readonly lists: { readonly coverage: number; readonly gini: number; readonly novelty: number }
+  /** Users that `metrics` is over. */
   readonly users: number
   readonly items: number
   readonly trainSeconds: number
@@ -91,12 +94,13 @@ interface RankingInput {
 
 function rankAll(
   input: RankingInput,
-): Pick<Evaluation, 'metrics' | 'slices' | 'lists' | 'users' | 'coldUsers'> {
+): Pick<Evaluation, 'metrics' | 'metricsAllUsers' | 'slices' | 'lists' | 'users' | 'coldUsers'> {
   const { ks, blend, knowledge, interactions } = input
   const most = Math.max(...ks)
   const pool = new BoardPool()
   const nowMs = interactions.timesMs.reduce((latest, timeMs) => Math.max(latest, timeMs), 0)
   const sums = new Map<string, number[]>()
+  const allSums = new Map<string, number[]>()
   const outcomes: Outcome[] = []
   const shown = new Uint32Array(input.items.size)
   let coldUsers = 0
@@ -118,23 +122,29 @@ function rankAll(
     for (const item of places.keys()) shown[item] = (shown[item] as number) + 1
     const ranks = wanted.map((item) => places.get(item) ?? Infinity)
     for (const k of ks)
-      for (const [name, value] of Object.entries(listFigures(ranks, k)))
-        push(sums, `${name}@${k}`, value)
+      for (const [name, value] of Object.entries(listFigures(ranks, k))) {
+        push(allSums, `${name}@${k}`, value)
+        if (history.items.length > 0) push(sums, `${name}@${k}`, value)
+      }
     outcomes.push({ events: history.items.length, wanted, ndcg: listFigures(ranks, most).ndcg })
   }
-  const metrics = Object.fromEntries(
+  return {
+    metrics: intervals(sums),
+    metricsAllUsers: intervals(allSums),
+    slices: slicesOf(outcomes, interactions),
+    lists: listShape(shown, interactions),
+    users: outcomes.length - coldUsers,
+    coldUsers,
+  }
+}
+
+function intervals(sums: ReadonlyMap<string, readonly number[]>): Record<string, Interval> {
+  return Object.fromEntries(
     [...sums].map(([name, values]) => [
       name,
       interval(Float64Array.from(values), name.startsWith('hr@')),
     ]),
   )
-  return {
-    metrics,
-    slices: slicesOf(outcomes, interactions),
-    lists: listShape(shown, interactions),
-    users: outcomes.length,
-    coldUsers,
-  }
 }
 
 interface Outcome {
