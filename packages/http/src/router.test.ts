@@ -170,6 +170,12 @@ test('a fallback gets what no pattern matches, malformed paths too', () => {
   assert.equal((proxy(testRequest({ method: 'BREW', target: '/x' })) as Response).body, '/x')
 })
 
+test('the type of a problem leads to a page that explains it', () => {
+  const type = value(ask('GET', '/nowhere'))['type'] as string
+  assert.match(ask('GET', type).body as string, /There is nothing here/)
+  assert.equal(ask('GET', '/problems/__proto__').status, 404)
+})
+
 test('a service shapes its refusals', () => {
   const sale = createRouter([], {
     log: silentLog,

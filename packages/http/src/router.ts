@@ -3,7 +3,7 @@ import type { Log } from '@spate/runtime/log'
 import type { AdminToken } from './admin-token.ts'
 import type { Handler, PreparedResponse, Request, Response } from './exchange.ts'
 import { isPrepared } from './exchange.ts'
-import { problem } from './problem.ts'
+import { problem, problemText, textResponse } from './problem.ts'
 import { RouteTable } from './route-table.ts'
 import type { SchemaNode } from './field-rules.ts'
 
@@ -50,6 +50,18 @@ export interface RouterOptions {
 
 type Answer = Response | PreparedResponse
 
+/** What the `type` of a problem leads to. */
+const problemPage: Route = {
+  method: 'GET',
+  path: '/problems/{code}',
+  hidden: true,
+  handler: ({ params }) => {
+    const text = problemText(params['code'] ?? '')
+    if (text === undefined) throw new Fault('not_found')
+    return textResponse(200, text)
+  },
+}
+
 /** Most log lines on unexpected errors in a second; the rest are counted on the next line. */
 export const errorLinesPerSecondMax = 20
 
@@ -59,8 +71,9 @@ export const errorLinesPerSecondMax = 20
  * A handler that answers without a promise is answered without one.
  */
 export function createRouter(routes: readonly Route[], options: RouterOptions): Handler {
-  const table = new RouteTable(routes)
   const { adminToken, fallback, refuse = problem } = options
+  // A proxy has no paths of its own beyond its routes.
+  const table = new RouteTable(fallback ? routes : [...routes, problemPage])
   if (!adminToken && routes.some((route) => route.admin))
     throw new Fault('internal', 'a route is for admins, but the router has no admin token')
   const report = errorReport(options.log)
