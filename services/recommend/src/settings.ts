@@ -19,9 +19,6 @@ export interface RecommendSettings extends ListenSettings, ListenLimits, RateLim
   readonly trainEveryMs: number
   readonly headItemsMax: number
   readonly snapshotEveryMs: number
-  readonly featureTtlMs: number
-  readonly featureKeysMax: number
-  readonly warmupConcurrency: number
 }
 
 const dayMs = 86_400_000
@@ -76,7 +73,4 @@ export const recommendSettings: TableOf<RecommendSettings> = {
     dayMs,
     'Time between snapshots of the state; a restart replays what came after the last',
   ),
-  featureTtlMs: duration(3_600_000, 1000, 30 * dayMs, 'Life of a cached feature vector, +- 10 %'),
-  featureKeysMax: integer(200_000, 100, 10_000_000, 'Feature vectors held in the cache'),
-  warmupConcurrency: integer(8, 1, 256, 'Users whose features are warmed at the same time'),
 }
