@@ -49,7 +49,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   })
   let out = ''
   let err = ''
-  child.stderr.on('data', (piece: Buffer) => (err = `${err}${piece}`.slice(-100_000)))
+  child.stderr.on('data', (piece: Buffer) => (err = `${err}${piece.toString()}`.slice(-100_000)))
   const gone = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const ready = await new Promise<Ready>((resolve, reject) => {
     child.stdout.on('data', (piece: Buffer) => {

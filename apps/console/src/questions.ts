@@ -50,7 +50,7 @@ export function refusalOf(reply: Reply): string {
   if (reply.kind === 'silent') return `No answer: ${reply.why}.`
   const body = recordOf(reply.value)
   const words = [body['message'], body['detail'], body['title']].find(
-    (each) => typeof each === 'string',
+    (each): each is string => typeof each === 'string',
   )
-  return `Refused with ${reply.status}${typeof body['code'] === 'string' ? ` (${body['code']})` : ''}: ${String(words ?? 'no reason given')}`
+  return `Refused with ${reply.status}${typeof body['code'] === 'string' ? ` (${body['code']})` : ''}: ${words ?? 'no reason given'}`
 }

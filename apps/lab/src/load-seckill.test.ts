@@ -59,6 +59,7 @@ async function load(url: string): Promise<{ code: number; report: LoadReport }> 
     clock: systemClock,
     chance: new SeededChance(1),
     log: silentLog,
+    addLogSink: () => {},
     signal: new AbortController().signal,
   })
   return { code, report: JSON.parse(written.join('')) as LoadReport }

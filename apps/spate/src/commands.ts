@@ -1,7 +1,30 @@
-import type { Command } from '@spate/runtime/command'
+import { evalCommand } from '@spate/lab/eval'
+import { importCommand } from '@spate/lab/import'
+import { loadSeckillCommand } from '@spate/lab/load-seckill'
+import { simCommand } from '@spate/lab/sim'
+import { splitCommand } from '@spate/lab/split'
+import { command, type Command } from '@spate/runtime/command'
+import { telemetryCommands } from '@spate/telemetry/commands'
+import { explainCommand, purgeCommand, traceCommand } from './calls.ts'
 import { programCommand } from './one-program.ts'
 import { programs } from './programs.ts'
+import { configCheckCommand, configPrintCommand, initCommand } from './settings-commands.ts'
 import { upCommand } from './up.ts'
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Command[] = [upCommand, ...programs.map(programCommand)]
+export const commands: readonly Command[] = [
+  upCommand,
+  ...programs.map(programCommand),
+  command(loadSeckillCommand),
+  command(importCommand),
+  command(splitCommand),
+  command(evalCommand),
+  simCommand,
+  purgeCommand,
+  explainCommand,
+  traceCommand,
+  ...telemetryCommands,
+  initCommand,
+  configPrintCommand,
+  configCheckCommand,
+]

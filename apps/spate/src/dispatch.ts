@@ -3,7 +3,14 @@ import type { Clock } from '@spate/runtime/clock'
 import type { Command } from '@spate/runtime/command'
 import { Fault, errorCode } from '@spate/runtime/fault'
 import type { Host } from '@spate/runtime/host'
-import { createLog, jsonSink, textSink, type Log, type Severity } from '@spate/runtime/log'
+import {
+  createLog,
+  jsonSink,
+  textSink,
+  type Log,
+  type LogSink,
+  type Severity,
+} from '@spate/runtime/log'
 import { loadSettings, type LoadedSettings } from '@spate/runtime/settings-load'
 import { choice, envOf, text, toggle, type TableOf } from '@spate/runtime/settings'
 import { activeIds } from '@spate/telemetry/telemetry'
@@ -109,7 +116,9 @@ async function run(
   const path = configPath(rest, host.env)
   const file = found.section === undefined ? undefined : readSettingsFile(path, host.cwd)
   const { values, words } = given(file)
+  const sinks: LogSink[] = []
   const log = terminalLog({
+    sinks,
     host,
     clock,
     level: values.logLevel,
@@ -124,6 +133,7 @@ async function run(
     clock,
     chance,
     log,
+    addLogSink: (sink) => void sinks.push(sink),
     signal,
   })
 }
@@ -150,18 +160,25 @@ interface TerminalLogOptions {
   readonly level: Severity
   readonly format: 'auto' | 'text' | 'json'
   readonly json: boolean
+  /** Others that want every record. */
+  readonly sinks: readonly LogSink[]
 }
 
 /** Logs go to stderr where stdout carries JSON, so that `--json | jq` works. */
-function terminalLog({ host, clock, level, format, json }: TerminalLogOptions): Log {
+function terminalLog(options: TerminalLogOptions): Log {
+  const { host, clock, level, format, json, sinks } = options
   const write = (line: string): void => (json ? host.writeError(line) : host.write(line))
   const machine = format === 'json' || (format === 'auto' && !host.interactive)
+  const terminal = machine ? jsonSink(write) : textSink(write, host.colours)
   return createLog({
     name: 'spate',
     clock,
     level,
     trace: activeIds,
-    sink: machine ? jsonSink(write) : textSink(write, host.colours),
+    sink: (record) => {
+      terminal(record)
+      for (const sink of sinks) sink(record)
+    },
   })
 }
 
@@ -177,9 +194,7 @@ function told(caught: unknown, name: string, host: Host): number {
   }
   if (fault.code === 'internal') {
     const cause =
-      fault.cause instanceof Error
-        ? (fault.cause.stack ?? fault.cause.message)
-        : String(fault.cause ?? fault.message)
+      fault.cause instanceof Error ? (fault.cause.stack ?? fault.cause.message) : fault.message
     const code = errorCode(fault.cause)
     host.writeError(
       `spate ${name}: ${code === undefined ? 'a bug, please report it' : code}\n${cause}\n`,

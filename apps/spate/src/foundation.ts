@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { LogBook } from '@spate/console/log-book'
 import { loadAdminToken, type AdminToken } from '@spate/http/admin-token'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
-import type { Log } from '@spate/runtime/log'
+import type { Log, LogSink } from '@spate/runtime/log'
 import { text, type TableOf } from '@spate/runtime/settings'
+import { createOtlpExporter } from '@spate/telemetry/exporter'
 import { samplingOf, telemetrySettings, type TelemetrySettings } from '@spate/telemetry/settings'
 import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import { TraceStore } from '@spate/telemetry/trace-store'
@@ -27,6 +29,9 @@ export interface Foundation {
   readonly dataDir: string
   readonly adminToken: AdminToken
   readonly traces: TraceStore
+  /** Telemetry of the programs that were started so far. */
+  readonly telemetries: readonly Telemetry[]
+  readonly logs: LogBook
   /** Telemetry of the program `name` (`service.name` is `spate-<name>`); call it once a name. */
   telemetryOf(name: string): Telemetry
   /** Sends or spills what waits, within the deadline of `signal`. */
@@ -40,6 +45,7 @@ export interface FoundationOptions {
   readonly clock: Clock
   readonly chance: Chance
   readonly log: Log
+  addLogSink(sink: LogSink): void
 }
 
 /** Makes the data folder, reads or makes the admin token, and opens the trace store. */
@@ -50,10 +56,28 @@ export async function layFoundation(options: FoundationOptions): Promise<Foundat
   const adminToken = await loadAdminToken({ configured: settings.adminToken, dataDir })
   const traces = new TraceStore({ bytes: settings.traceStoreBytes })
   const made: Telemetry[] = []
+  const logs = new LogBook()
+  options.addLogSink(logs.sink)
+  const exporter =
+    settings.otlp === undefined
+      ? undefined
+      : await createOtlpExporter({
+          url: settings.otlp,
+          protocol: settings.otlpProtocol,
+          clock,
+          chance,
+          log: log.child('otlp'),
+          metricsEveryMs: settings.telemetryFlush,
+          queueBytes: settings.telemetryQueueBytes,
+          spillFolder: join(dataDir, 'telemetry'),
+          spillBytes: settings.telemetrySpillBytes,
+        })
   return {
     dataDir,
     adminToken,
     traces,
+    telemetries: made,
+    logs,
     telemetryOf(name) {
       const telemetry = createTelemetry({
         serviceName: `spate-${name}`,
@@ -63,6 +87,7 @@ export async function layFoundation(options: FoundationOptions): Promise<Foundat
         log: log.child('telemetry'),
         sampling: samplingOf(settings),
         sinks: [traces.sink],
+        ...(exporter === undefined ? {} : { exporters: [exporter] }),
         // The event loop and memory belong to the process, so one of its programs reports them.
         runtimeMetrics: made.length === 0,
       })

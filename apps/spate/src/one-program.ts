@@ -22,7 +22,14 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
   const settings = context.settings as unknown as FoundationSettings & {
     readonly adminToken?: string
   }
-  const foundation = await layFoundation({ settings, folder: host.cwd, clock, chance, log })
+  const foundation = await layFoundation({
+    settings,
+    folder: host.cwd,
+    clock,
+    chance,
+    log,
+    addLogSink: (sink) => context.addLogSink(sink),
+  })
   const lifecycle = new Lifecycle({ clock, log })
   const events = eventLogOf({ folder: foundation.dataDir, clock, log })
   let running: Running | undefined

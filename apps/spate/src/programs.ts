@@ -38,8 +38,7 @@ interface TypedProgram<Values extends object> extends Omit<Program, 'settings' |
   start(values: Values, parts: ProgramParts): Promise<Running>
 }
 
-const program = <Values extends object>(typed: TypedProgram<Values>): Program =>
-  typed as unknown as Program
+const program = <Values extends object>(typed: TypedProgram<Values>): Program => typed
 
 /** Parts every `start` function takes. */
 function baseOf(
@@ -131,7 +130,8 @@ export const consoleProgram: Program = program({
   examples: [['spate console', 'http://127.0.0.1:8090/']],
   async start(settings, parts) {
     const { startConsole } = await import('@spate/console/main')
-    return startConsole({ settings, ...baseOf('console', parts), traces: parts.foundation.traces })
+    const { traces, logs, telemetries } = parts.foundation
+    return startConsole({ settings, ...baseOf('console', parts), traces, logs, telemetries })
   },
 })
 

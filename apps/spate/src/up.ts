@@ -75,14 +75,21 @@ export const upCommand: Command = command({
   ],
   settings: upSettings,
   section: 'up',
-  run: (context) => up(context as unknown as CommandContext<TableOf<UpSettings>>),
+  run: (context) => up(context),
 })
 
 async function up(context: CommandContext<TableOf<UpSettings>>): Promise<number> {
   const { host, clock, chance, log, signal, json } = context
   const settings = context.settings as UpSettings
   const startedMs = clock.elapsed()
-  const foundation = await layFoundation({ settings, folder: host.cwd, clock, chance, log })
+  const foundation = await layFoundation({
+    settings,
+    folder: host.cwd,
+    clock,
+    chance,
+    log,
+    addLogSink: (sink) => context.addLogSink(sink),
+  })
   const lifecycle = new Lifecycle({ clock, log })
   const events = eventLogOf({ folder: foundation.dataDir, clock, log })
   lifecycle.add({ name: 'telemetry', stop: (deadline) => foundation.close(deadline) })
@@ -92,6 +99,38 @@ async function up(context: CommandContext<TableOf<UpSettings>>): Promise<number>
     { foundation, eventLog: events.open, clock, chance, log },
     lifecycle,
   )
+  furnish(house, settings)
+  await lifecycle.start()
+  const readyMs = Math.round(clock.elapsed() - startedMs)
+  const ready = {
+    urls: house.urls,
+    adminToken: foundation.adminToken.value,
+    dataDir: foundation.dataDir,
+    readyMs,
+  }
+  host.write(
+    json
+      ? `${JSON.stringify(ready)}\n`
+      : urlTable({
+          ...ready,
+          dataDir: shortPath(host.cwd, foundation.dataDir),
+          generated: foundation.adminToken.generated,
+          colours: host.colours,
+        }),
+  )
+  await stopped(signal)
+  if (!json) host.write('\ndraining ... (Ctrl-C again to stop at once)\n')
+  return (await lifecycle.stop()) ? 0 : 1
+}
+
+/** `path` as a person in `folder` would write it. */
+function shortPath(folder: string, path: string): string {
+  const short = relative(folder, path)
+  return short === '' ? '.' : short.startsWith('..') ? path : short
+}
+
+/** All programs in the order of who needs whom, each told where the others answer. */
+function furnish(house: House, settings: UpSettings): void {
   house.add(seckillProgram, () => ({
     port: settings.seckillPort,
     grpcPort: settings.seckillGrpcPort,
@@ -120,33 +159,6 @@ async function up(context: CommandContext<TableOf<UpSettings>>): Promise<number>
     recommendUrl: urls['recommend'],
     shopUrl: urls['shop'],
   }))
-  await lifecycle.start()
-  const readyMs = Math.round(clock.elapsed() - startedMs)
-  const ready = {
-    urls: house.urls,
-    adminToken: foundation.adminToken.value,
-    dataDir: foundation.dataDir,
-    readyMs,
-  }
-  host.write(
-    json
-      ? `${JSON.stringify(ready)}\n`
-      : urlTable({
-          ...ready,
-          dataDir: shortPath(host.cwd, foundation.dataDir),
-          generated: foundation.adminToken.generated,
-          colours: host.colours,
-        }),
-  )
-  await stopped(signal)
-  if (!json) host.write('\ndraining ... (Ctrl-C again to stop at once)\n')
-  return (await lifecycle.stop()) ? 0 : 1
-}
-
-/** `path` as a person in `folder` would write it. */
-function shortPath(folder: string, path: string): string {
-  const short = relative(folder, path)
-  return short === '' ? '.' : short.startsWith('..') ? path : short
 }
 
 /** Starts programs one after another and remembers where they answer. */

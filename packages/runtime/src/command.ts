@@ -1,7 +1,7 @@
 import type { Chance } from './chance.ts'
 import type { Clock } from './clock.ts'
 import type { Host } from './host.ts'
-import type { Log } from './log.ts'
+import type { Log, LogSink } from './log.ts'
 import type { SettingsOf, SettingsTable } from './settings.ts'
 
 /** What a command is given when it runs. */
@@ -15,6 +15,8 @@ export interface CommandContext<Table extends SettingsTable = SettingsTable> {
   readonly clock: Clock
   readonly chance: Chance
   readonly log: Log
+  /** Has every record of `log` go to `sink` too. */
+  addLogSink(sink: LogSink): void
   /** Aborts at Ctrl-C or SIGTERM: finish what is under way and return. */
   readonly signal: AbortSignal
 }
@@ -38,5 +40,5 @@ export interface Command<Table extends SettingsTable = SettingsTable> {
 
 /** `command` with its table's type forgotten, so that commands of all kinds fit one list. */
 export function command<const Table extends SettingsTable>(each: Command<Table>): Command {
-  return each as unknown as Command
+  return each
 }

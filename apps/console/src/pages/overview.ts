@@ -136,12 +136,12 @@ function latency(value: number | undefined, step: Step | undefined): string {
 }
 
 /** Slow requests somebody can look into: exemplars whose traces are held. */
-function exemplars({ programs, held }: Overview): Html {
-  const sightings = programs
+function exemplars(overview: Overview): Html {
+  const sightings = overview.programs
     .flatMap(({ name, history }) =>
       (history.last?.sightings ?? []).map((each) => ({ name, ...each })),
     )
-    .filter(({ traceId }) => held(traceId))
+    .filter(({ traceId }) => overview.held(traceId))
     .sort((a, b) => b.value - a.value)
     .slice(0, 6)
   if (sightings.length === 0) return html``

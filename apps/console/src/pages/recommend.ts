@@ -94,11 +94,9 @@ function row(item: Readonly<Record<string, unknown>>, place: number, highest: nu
   const score = Number(item['score']) || 0
   return html`<tr>
     <td class="number quiet">${place}</td>
-    <td class="nowrap"><b>${String(item['itemId'])}</b></td>
-    <td><span class="tag">${String(reason['channel'] ?? '')}</span></td>
-    <td>
-      ${String(reason['text'] ?? '')} <code>${JSON.stringify(reason['evidence'] ?? {})}</code>
-    </td>
+    <td class="nowrap"><b>${textOf(item['itemId'])}</b></td>
+    <td><span class="tag">${textOf(reason['channel'])}</span></td>
+    <td>${textOf(reason['text'])} <code>${JSON.stringify(reason['evidence'] ?? {})}</code></td>
     <td class="number took">
       ${score.toPrecision(3)}<svg
         class="bar"
@@ -110,4 +108,8 @@ function row(item: Readonly<Record<string, unknown>>, place: number, highest: nu
       </svg>
     </td>
   </tr>`
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

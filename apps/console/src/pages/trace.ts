@@ -1,3 +1,4 @@
+import { SpanStatusCode } from '@opentelemetry/api'
 import { html, type Html, type HtmlValue } from '@spate/http/html'
 import type { LogRecord } from '@spate/runtime/log'
 import type { SpanRecord } from '@spate/telemetry/span-record'
@@ -38,7 +39,7 @@ function titleOf(span: SpanRecord): string {
 
 /** True where the span ended in an error: status code 2 of OpenTelemetry. */
 export function failed(span: SpanRecord): boolean {
-  return span.status.code === 2
+  return span.status.code === SpanStatusCode.ERROR
 }
 
 /** One trace. */
@@ -133,7 +134,7 @@ function spanFacts(span: SpanRecord, startMs: number): HtmlValue {
                   html`<li>
                     <span class="quiet">+${spanText((event.timeMs - span.startMs) / 1000)}</span>
                     <b>${event.name}</b>
-                    ${Object.entries(event.attributes).map(([key, value]) => html`<code>${key}=${String(value)}</code> `)}
+                    ${Object.entries(event.attributes).map(([key, value]) => html`<code>${key}=${JSON.stringify(value)}</code> `)}
                   </li>`,
               )}
             </ul>`

@@ -82,7 +82,7 @@ function plain(name: string, value: unknown): string {
     return Number.isInteger(value) ? amount(value) : String(Math.round(value * 1000) / 1000)
   }
   if (value === undefined || value === null) return '–'
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** What to show where a program gave no answer: its name, why, and what to do. */

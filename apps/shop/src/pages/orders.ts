@@ -24,6 +24,40 @@ function status(site: Site, order: Order): Html {
   >`
 }
 
+/** What a visitor can do with a reserved order: pay it in time, or give it back. */
+function settleForms(site: Site, order: Order, action: string, bank: string): Html {
+  const say = phrases(site.language)
+  return html`${
+      order.expiresAtMs === undefined
+        ? ''
+        : html`<p class="countdown">
+            <span>${say.payBefore}</span
+            ><time
+              datetime="${new Date(order.expiresAtMs).toISOString()}"
+              data-until="${order.expiresAtMs}"
+              data-reload="1"
+              >${new Date(order.expiresAtMs).toISOString().slice(11, 16)} UTC</time
+            >
+          </p>`
+    }
+    ${say.banks[bank] && bank !== 'now' ? html`<p class="bank" role="status" data-refresh="${bank === 'slow' ? 5000 : ''}">${say.bankNotes[bank]}</p>` : ''}
+    <form class="buy" method="post" action="${action}/pay">
+      <p>
+        <label
+          >${say.bank}
+          <select name="bank">
+            ${bankManners.map((each) => html`<option value="${each}">${say.banks[each]}</option>`)}
+          </select></label
+        >
+      </p>
+      <button class="button big" type="submit">${say.pay}</button>
+    </form>
+    <form method="post" action="${action}/cancel">
+      <button class="button plain" type="submit">${say.cancel}</button>
+    </form>
+    <p class="quiet">${say.payLine}</p>`
+}
+
 /** One order of this visitor, and how the bank took its charge (`slow`, `declined`). Never cached. */
 export function orderPage(site: Site, order: Order, bank = ''): Html {
   const { language } = site
@@ -60,35 +94,7 @@ export function orderPage(site: Site, order: Order, bank = ''): Html {
         </dl>
         ${
           order.status === 'reserved'
-            ? html`${
-                  order.expiresAtMs === undefined
-                    ? ''
-                    : html`<p class="countdown">
-                        <span>${say.payBefore}</span
-                        ><time
-                          datetime="${new Date(order.expiresAtMs).toISOString()}"
-                          data-until="${order.expiresAtMs}"
-                          data-reload="1"
-                          >${new Date(order.expiresAtMs).toISOString().slice(11, 16)} UTC</time
-                        >
-                      </p>`
-                }
-                ${say.banks[bank] && bank !== 'now' ? html`<p class="bank" role="status" data-refresh="${bank === 'slow' ? 5000 : ''}">${say.bankNotes[bank]}</p>` : ''}
-                <form class="buy" method="post" action="${action}/pay">
-                  <p>
-                    <label
-                      >${say.bank}
-                      <select name="bank">
-                        ${bankManners.map((each) => html`<option value="${each}">${say.banks[each]}</option>`)}
-                      </select></label
-                    >
-                  </p>
-                  <button class="button big" type="submit">${say.pay}</button>
-                </form>
-                <form method="post" action="${action}/cancel">
-                  <button class="button plain" type="submit">${say.cancel}</button>
-                </form>
-                <p class="quiet">${say.payLine}</p>`
+            ? settleForms(site, order, action, bank)
             : html`<p class="actions">
                 <a class="button plain" href="/${language}/orders">${say.orders}</a>
               </p>`
