@@ -4,13 +4,11 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { choice, duration, integer, text, type TableOf } from '@spate/runtime/settings'
+import { duration, integer, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the flash-sale engine. */
 export interface SeckillSettings extends ListenSettings, RateLimitSettings {
   readonly grpcPort: number
-  readonly identity: 'body' | 'header' | 'jwt'
-  readonly identityHeader: string
   readonly ordersMax: number
   readonly usersMax: number
   readonly campaignsMax: number
@@ -26,16 +24,6 @@ export const seckillSettings: TableOf<SeckillSettings> = {
   ...listenSettings(8081),
   ...rateLimitSettings,
   grpcPort: integer(9081, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
-  identity: choice(
-    'body',
-    ['body', 'header', 'jwt'],
-    'Where the buyer is named: the body, a header a trusted proxy sets, or a signed token',
-  ),
-  identityHeader: text(
-    'x-user-id',
-    'Header that names the buyer where identity is header; only trusted proxies may send it',
-    { pattern: /^[a-z0-9-]{1,64}$/, expected: 'a header name in lower case' },
-  ),
   ordersMax: integer(
     20_000_000,
     1000,
