@@ -41,7 +41,7 @@ test('an unreadable hop ends the walk at the hop before it', () => {
     '1.2.3.4 5',
     '999.1.1.1',
   ])
-    assert.equal(find('127.0.0.1', xff(`${bad}, 10.1.2.3`)), '10.1.2.3', bad)
+    assert.equal(find('127.0.0.1', xff(`6.6.6.6, ${bad}, 10.1.2.3`)), '10.1.2.3', bad)
   assert.equal(find('127.0.0.1', xff('')), '127.0.0.1')
 })
 
