@@ -19,9 +19,6 @@ import { crc32c } from './crc32c.ts'
 /** Bytes before a payload. */
 export const recordHeaderBytes = 20
 
-/** Most bytes the format allows in a payload; a journal's own limit is lower. */
-export const payloadBytesFormatMax = 0x3fffffff
-
 /** `data`: a caller's. `seal`: a clean close. `gap`: a repair lost what lies before the next record. */
 export const recordKinds = { data: 0, seal: 1, gap: 2 } as const
 

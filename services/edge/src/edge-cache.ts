@@ -104,6 +104,7 @@ export class EdgeCache {
 
   #miss(request: Request, look: Look): Answer | Promise<Answer> {
     const { store, forwarder, honourClient } = this.#parts
+    refuseCircles(request)
     const directives = directivesOf(request, look.bits, honourClient())
     const partial = this.#partialHit(request, look)
     if (partial) return partial
@@ -123,7 +124,8 @@ export class EdgeCache {
     return storedAnswer(part, request, { bits, nowMs, told: freshHit })
   }
 
-  #pass(request: Request, reason: ForwardReason): Promise<Answer> {
+  async #pass(request: Request, reason: ForwardReason): Promise<Answer> {
+    refuseCircles(request)
     const key = this.keyOf(request)
     const look = { key, bits: flagsOf(request.headers.raw), nowMs: this.#parts.now() }
     const job = this.#job(request, look, { reason, stale: undefined })
@@ -177,7 +179,12 @@ interface Look {
 const freshHit = Object.freeze({ hit: true })
 const staleHit = (detail: string): { hit: true; detail: string } => ({ hit: true, detail })
 
-/** True where `via` shows that the request runs in circles through this node. */
-export function runsInCircles(via: string | undefined): boolean {
-  return via !== undefined && viaLoops(via) > loopsMax
+/**
+ * Refuses a request that passed this node more than `loopsMax` times: an edge that is its own
+ * origin would otherwise forward for ever (RFC 9110 section 7.6.3).
+ */
+function refuseCircles(request: Request): void {
+  const via = request.headers.get('via')
+  if (via !== undefined && viaLoops(via) > loopsMax)
+    throw new Fault('bad_gateway', 'the request runs in circles through this node')
 }

@@ -7,7 +7,6 @@
  * body as it comes.
  */
 import type { Request } from '@spate/http/exchange'
-import { Fault } from '@spate/runtime/fault'
 import { edgeRoute, fetchedFields, refusal, storedAnswer, type Answer } from './answers.ts'
 import { Backoff } from './backoff.ts'
 import type { RequestDirectives } from './domain/cache-control.ts'
@@ -322,8 +321,3 @@ function originRequest(
 }
 
 const noFields: ReadonlySet<string> = new Set()
-
-/** A fault for a request that runs in circles. */
-export function loopFault(): Fault {
-  return new Fault('bad_gateway', 'the request runs in circles through this node')
-}

@@ -188,3 +188,16 @@ test('an origin that lies, trickles 1xx or sends too large a head gives a 502 an
   assert.equal(it.edge.store.figures.objects, 0)
   await it.stop()
 })
+
+test('a request that keeps coming back is refused, whatever its method (RFC 9110 section 7.6.3)', async () => {
+  const it = await startTestEdge(plain('x', { 'cache-control': 'max-age=60' }))
+  const via = (times: number): string => Array.from({ length: times }, () => '1.1 spate').join(', ')
+  for (const method of ['GET', 'POST']) {
+    const ask = (times: number): string =>
+      `${method} /${method} HTTP/1.1\r\nHost: h\r\nVia: ${via(times)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`
+    assert.match(await raw(it, ask(6)), /^HTTP\/1.1 502 [\s\S]*runs in circles/, method)
+    assert.equal(it.origin.requests.filter(({ url }) => url === `/${method}`).length, 0, method)
+    assert.match(await raw(it, ask(5)), /^HTTP\/1.1 200/, method)
+  }
+  await it.stop()
+})

@@ -13,12 +13,6 @@ const hex: readonly string[] = Array.from({ length: 256 }, (_, value) =>
 
 const byte = (value: number): string => hex[value & 0xff] as string
 
-/** Random bits of the first kind in an id: `randomA` is in [0, 2^26). */
-export const randomABits = 26
-
-/** Random bits of the second kind in an id: `randomB` is in [0, 2^16). */
-export const randomBBits = 16
-
 function mixed(randomA: number, randomB: number): number {
   let hash = Math.imul(randomA ^ Math.imul(randomB + 1, 0x9e3779b1), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -8,7 +8,6 @@ import { readEvent } from '../domain/event-codec.ts'
  * event (f64), the events, and the chain's link after the last of them.
  */
 const version = 1
-const headBytes = 9
 
 /** Begins a record whose first event has this number. */
 export function beginRecord(writer: ByteWriter, firstSequence: number): void {
@@ -39,9 +38,4 @@ export function readRecord(payload: Uint8Array, see: SeeEvent): Uint8Array {
     see(event, sequence++, payload.subarray(from, reader.at))
   }
   return reader.raw(linkBytes)
-}
-
-/** Number of a record's first event. */
-export function firstSequenceOf(payload: Uint8Array): number {
-  return new DataView(payload.buffer, payload.byteOffset, headBytes).getFloat64(1, true)
 }

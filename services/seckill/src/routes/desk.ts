@@ -1,4 +1,4 @@
-import type { Context, Tracer } from '@opentelemetry/api'
+import type { Tracer } from '@opentelemetry/api'
 import type { Request } from '@spate/http/exchange'
 import type { RateLimiter } from '@spate/http/rate-limit'
 import { clientKey } from '@spate/http/client-address'
@@ -53,9 +53,4 @@ export function bodyBuyer(_request: Request, named: string | undefined): string 
   throw new Fault('invalid_field', undefined, {
     fields: [{ field: 'userId', expected: 'a user id: 1 to 128 characters' }],
   })
-}
-
-/** The context child spans of `request` hang from. */
-export function contextOf(request: Request): Context {
-  return request.context
 }
