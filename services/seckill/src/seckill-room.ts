@@ -12,7 +12,8 @@ import { noTelemetry } from '@spate/telemetry/telemetry'
 import { startSeckill } from './main.ts'
 import { seckillSettings, type SeckillSettings } from './settings.ts'
 
-const token = 'rehearsal-token-0123456789'
+/** The administrator's token of every room. */
+export const roomToken = 'rehearsal-token-0123456789'
 
 /** A whole engine on a free port, for tests that speak HTTP to it. */
 export interface SeckillRoom {
@@ -63,7 +64,7 @@ export async function openRoom(
       log: silentLog,
       telemetry: noTelemetry,
       dataDir: folder,
-      adminToken: adminToken(token),
+      adminToken: adminToken(roomToken),
       ...(eventLog ? { eventLog } : {}),
     })
   let running = await start()
@@ -85,7 +86,7 @@ export async function openRoom(
       return { status: response.status, headers: response.headers, body: parsed }
     },
     admin: (method, path, body, headers = {}) =>
-      room.call(method, path, body, { authorization: `Bearer ${token}`, ...headers }),
+      room.call(method, path, body, { authorization: `Bearer ${roomToken}`, ...headers }),
     async restart() {
       await running.stop()
       running = await start()

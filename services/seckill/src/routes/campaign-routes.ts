@@ -97,7 +97,22 @@ function readRoutes(desk: Desk): Route[] {
   ]
 }
 
+/** Tickets and queues are in the log's format, but nobody could get one yet: nothing would sell. */
+function refuseMissing(body: CreateBody): void {
+  const fields = []
+  if (body.requireTicket === true) {
+    const expected = 'false: this version has no tickets'
+    fields.push({ field: 'requireTicket', value: 'true', expected })
+  }
+  if (body.queue === true) {
+    const expected = 'false: this version has no waiting room'
+    fields.push({ field: 'queue', value: 'true', expected })
+  }
+  if (fields.length > 0) throw new Fault('invalid_field', undefined, { fields })
+}
+
 async function create(desk: Desk, request: Request, body: CreateBody): Promise<Response> {
+  refuseMissing(body)
   const span = desk.tracer.startSpan(spanNames.seckillCreate, {}, request.context)
   span.setAttribute('product.id', body.productId)
   span.setAttribute('initial.stock', body.stock)
