@@ -293,7 +293,8 @@ class World {
         operations: this.#operations,
         orders,
         endMs: this.#clock.now(),
-        lapseMs: reservationTtlMs + 1500,
+        // Late by the longest outage too: a process that is away lapses nothing.
+        lapseMs: reservationTtlMs + 3000,
         clockSlackMs: 50,
       }),
     )
