@@ -1,6 +1,6 @@
 /**
  * kill -9 of the whole platform in the middle of a sale, again and again on one data folder: no unit
- * oversold, every acknowledged order present, no user over the limit. Rounds: SPATE_KILL_ROUNDS.
+ * oversold, every acknowledged order present, no user over the limit. Rounds: KILL_ROUNDS.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { SeededChance } from '@spate/runtime/chance'
 
 import { startPlatform, temporaryFolder, type Platform } from './platform.ts'
 
-const rounds = Number(process.env['SPATE_KILL_ROUNDS'] ?? 2)
+const rounds = Number(process.env['KILL_ROUNDS'] ?? 2)
 const stock = 3000
 const workers = 48
 
@@ -85,7 +85,7 @@ test(
   `${rounds} times kill -9 in the middle of a sale lose nothing and oversell nothing`,
   { timeout: 60_000 + rounds * 30_000 },
   async (context) => {
-    const chance = new SeededChance(Number(process.env['SPATE_SEED'] ?? 1))
+    const chance = new SeededChance(Number(process.env['KILL_SEED'] ?? 1))
     const folder = temporaryFolder('kill')
     let platform = await startPlatform({ dataDir: folder.path })
     const done: Round[] = []

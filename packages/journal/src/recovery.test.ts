@@ -80,7 +80,7 @@ async function work(journal: Journal, chance: SeededChance, life: Life): Promise
 }
 
 test('any crash keeps all durable records and invents none', async () => {
-  const seeds = Number(process.env['SPATE_SEEDS'] ?? 400)
+  const seeds = Number(process.env['JOURNAL_SEEDS'] ?? 400)
   for (let seed = 1; seed <= seeds; seed++) {
     const chance = new SeededChance(seed)
     const disk = new SimulatedDisk({ chance })
