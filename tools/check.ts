@@ -37,7 +37,7 @@ const steps: readonly Step[] = [
   },
   { name: 'types', command: [bin('tsc'), '-p', '.'] },
   { name: 'tidy', command: [process.execPath, '--test', 'tools/tidy.test.ts'] },
-  { name: 'dead code', command: [bin('knip'), '--no-progress'] },
+  { name: 'dead code', command: [bin('knip'), '--no-progress', '--no-config-hints'] },
   { name: 'docs', command: [process.execPath, 'tools/docs.ts', ...(fix ? [] : ['--check'])] },
 ]
 
