@@ -182,6 +182,19 @@ describe('journal', () => {
     }
   })
 
+  it('makes the name of a segment durable that a dead process left', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const disk = freshDisk(seed)
+      disk.failNext('sync', 'EIO', 1)
+      await assert.rejects(open(disk), /EIO/)
+      disk.kill()
+      const journal = await open(disk)
+      await appendAll(journal, ['a'])
+      disk.crash()
+      assert.deepEqual(await contents(await open(disk)), ['1:a'])
+    }
+  })
+
   it('stops when the disk is full and keeps what it had promised', async () => {
     const disk = freshDisk()
     const journal = await open(disk)

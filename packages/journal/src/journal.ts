@@ -81,6 +81,8 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   try {
     const { segments, recovery } = await recoverSegments(recover)
     await beginSegment(recover, segments)
+    // A process that died between making a file and syncing its name leaves a name that can vanish.
+    await disk.syncFolder(folder)
     const active = segments.at(-1) as Segment
     return new FileLog({
       ...recover,

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { errorCode, Fault } from '@spate/runtime/fault'
@@ -77,7 +77,11 @@ class NodeFile implements DiskFile {
 /** The machine's disk. */
 export const nodeDisk: Disk = {
   async makeFolder(path) {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
+    const made = await fs.promises.mkdir(path, { recursive: true, mode: 0o700 })
+    if (made === undefined) return
+    // Names of new folders are durable only once the folders they stand in are synced.
+    for (let at = resolve(path); at !== dirname(resolve(made)); at = dirname(at))
+      await nodeDisk.syncFolder(dirname(at))
   },
   async list(path) {
     try {
