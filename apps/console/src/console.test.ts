@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { request as httpRequest } from 'node:http'
 import { after, before, test } from 'node:test'
 import { adminToken } from '@spate/http/admin-token'
 import { listen, type Listener } from '@spate/http/listener'
@@ -103,6 +104,7 @@ before(async () => {
     settings: {
       host: '127.0.0.1',
       port: 0,
+      consoleHosts: ['console.test'],
       otlpGrpcPort: 0,
       otlpHttpPort: 0,
       trustedProxies: [],
@@ -362,4 +364,23 @@ test('a taken OTLP port is a warning: the console opens all the same', async () 
     log: silentLog,
   })
   assert.equal(intake, undefined)
+})
+
+test('another site reaches neither the pages by a foreign name nor an action by a form', async () => {
+  const url = new URL(running.urls['traffic'] as string)
+  const ask = (path: string, headers: Record<string, string>, method = 'GET'): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const call = httpRequest(
+        { host: url.hostname, port: url.port, path, method, headers },
+        (answer) => {
+          answer.resume()
+          resolve(answer.statusCode ?? 0)
+        },
+      )
+      call.on('error', reject).end()
+    })
+  assert.equal(await ask('/', { host: 'evil.test' }), 403)
+  assert.equal(await ask('/', { host: 'console.test' }), 200)
+  assert.equal(await ask('/', {}), 200)
+  assert.equal(await ask('/edge/purge', { origin: 'http://evil.test' }, 'POST'), 403)
 })

@@ -6,6 +6,7 @@ import { listen } from '@spate/http/listener'
 import { metricsRoute } from '@spate/http/metrics-route'
 import { problem } from '@spate/http/problem'
 import { createRouter } from '@spate/http/router'
+import { siteGuard } from '@spate/http/site-guard'
 import { SseHub } from '@spate/http/sse'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
@@ -55,8 +56,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   const asker = quietClient(client, chance)
   const traces = options.traces ?? new TraceStore()
   const logs = options.logs ?? new LogBook()
-  const hub = new SseHub({ clock })
-  const closing = new AbortController()
+  const [hub, closing] = [new SseHub({ clock }), new AbortController()]
   const watched = watchedOf(options, asker)
   let campaigns: readonly Campaign[] | undefined
   const watcher = new Watcher(watched, {
@@ -93,7 +93,9 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
     ],
     { log, refuse },
   )
-  const listener = await listen({ ...settings, handler, clock, log, telemetry })
+  // Pages need no token, so another site must not reach them through an operator's browser.
+  const guarded = siteGuard(handler, { hosts: settings.consoleHosts })
+  const listener = await listen({ ...settings, handler: guarded, clock, log, telemetry })
   const { host, otlpGrpcPort: grpcPort, otlpHttpPort: httpPort } = settings
   const intake = await openOtlpIntake({ host, grpcPort, httpPort, traces, logs: logs.sink, log })
   log.info('listening', { url: listener.url, port: listener.port })

@@ -1,8 +1,9 @@
 import { listenSettings, type ListenSettings } from '@spate/http/settings'
-import { duration, integer, url, type TableOf } from '@spate/runtime/settings'
+import { duration, integer, list, url, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the console. */
 export interface ConsoleSettings extends ListenSettings {
+  readonly consoleHosts: readonly string[]
   readonly otlpGrpcPort: number
   readonly otlpHttpPort: number
   readonly edgeUrl: string
@@ -18,6 +19,10 @@ export interface ConsoleSettings extends ListenSettings {
 /** The console's table of settings. */
 export const consoleSettings: TableOf<ConsoleSettings> = {
   ...listenSettings(8090),
+  consoleHosts: list(
+    [],
+    'Host names the console is reached by; localhost and addresses always are, others are refused',
+  ),
   otlpGrpcPort: integer(4317, 0, 65_535, 'Port for OTLP over gRPC; 0 takes any free one'),
   otlpHttpPort: integer(4318, 0, 65_535, 'Port for OTLP over HTTP; 0 takes any free one'),
   edgeUrl: url('http://127.0.0.1:8080', 'Where the edge takes traffic'),

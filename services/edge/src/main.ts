@@ -3,6 +3,7 @@ import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
+import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import type { Handler } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
@@ -54,7 +55,9 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   })
   const lifecycle = new Lifecycle({ clock, log })
   const common = [...healthRoutes({}, { clock }), metricsRoute(telemetry)]
-  const admin = createRouter([...common, ...adminRoutes(edge)], { log, adminToken })
+  const calls = adminRoutes(edge)
+  const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
+  const admin = createRouter([...common, ...calls, described], { log, adminToken })
   const urls: Record<string, string> = {}
   const open = (name: string, port: number, handler: Handler): void => {
     let listener: Listener | undefined
