@@ -58,6 +58,12 @@ export class Ingest {
     this.#recent = new EventMemory(options.eventIdsMax, options.knownIds)
   }
 
+  /** Takes one event; throws `Fault('invalid_field')`, where `events` would name it. */
+  async event(body: unknown, context: Context): Promise<EventsAnswer> {
+    this.#interaction(body)
+    return this.events([body], context)
+  }
+
   /** Takes events; each bad one is named and the others are taken. Rejects where the log fails. */
   async events(bodies: readonly unknown[], context: Context): Promise<EventsAnswer> {
     const rejected: EventsAnswer['rejected'][number][] = []

@@ -100,15 +100,7 @@ export function languageOf(request: Pick<Request, 'headers'>): Language {
 function eventsRoute({ ingest }: RouteParts): Route {
   const reader = jsonReader(Type.Unknown(), { bytesMax: eventsBytesMax })
   const answer = async (request: Request, body: unknown): Promise<Response> => {
-    if (!Array.isArray(body)) {
-      const result = await ingest.events([body], request.context)
-      const refused = result.rejected[0]
-      if (refused)
-        throw new Fault('invalid_field', refused.message, {
-          fields: [{ field: fieldOf(refused.message), expected: refused.message }],
-        })
-      return jsonResponse(202, result)
-    }
+    if (!Array.isArray(body)) return jsonResponse(202, await ingest.event(body, request.context))
     if (body.length > wireLimits.eventsPerCallMax)
       throw new Fault('payload_too_large', undefined, {
         fields: [
@@ -130,8 +122,6 @@ function eventsRoute({ ingest }: RouteParts): Route {
     handler: async (request) => answer(request, await reader.read(request)),
   }
 }
-
-const fieldOf = (message: string): string => message.slice(0, Math.max(0, message.indexOf(':')))
 
 function similarRoute(parts: RouteParts): Route {
   return typedRoute({
@@ -215,15 +205,17 @@ function modelsRoute({ served, state, trainer }: RouteParts): Route {
 
 function trainRoutes({ trainer }: RouteParts): Route[] {
   return [
-    {
+    typedRoute({
       method: 'POST',
       path: '/recommend/train',
       name: 'train',
       summary: 'Trains now',
       admin: true,
       status: 202,
+      body: Type.Object({}),
+      bodyOptional: true,
       handler: () => jsonResponse(202, trainer.train()),
-    },
+    }),
     {
       method: 'GET',
       path: '/recommend/train/{id}',

@@ -50,11 +50,6 @@ const trialsMin = 20
 /** What a validation cut decided. */
 export type Choice = Omit<Trained, 'models'>
 
-/** Trains all models on all events, with settings chosen on a cut of them. */
-export function train(interactions: Interactions, options: TrainingOptions): Trained {
-  return { models: trainModels(interactions, options), ...choose(interactions, options) }
-}
-
 /** Chooses the mixtures on a cut of the events; apart from `trainModels`, so that both may run at once. */
 export function choose(interactions: Interactions, options: TrainingOptions): Choice {
   const { train: rest, held, nowMs } = cut(interactions, options.task)
