@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import protobuf from 'protobufjs'
+import { official, type OfficialType } from './testing/official-schema.ts'
 import { ExponentialHistogram } from '../exponential-histogram.ts'
 import type { SpanRecord } from '../span-record.ts'
 import { logsFromJson, metricsFromJson, tracesFromJson } from './decode-json.ts'
@@ -13,23 +12,21 @@ import { logsJson, metricsJson, tracesJson } from './encode-json.ts'
 import { encodeLogs } from './encode-logs.ts'
 import { encodeMetrics } from './encode-metrics.ts'
 import { encodeTraces } from './encode-traces.ts'
+import { logsExamples, metricsExample, traceExample } from './testing/golden-examples.ts'
 import type { LogData, MetricData, Value } from './model.ts'
 import { ProtoReader } from './proto-reader.ts'
 import { ProtoWriter } from './proto-writer.ts'
 
-const folder = new URL('../../test-data/', import.meta.url)
-const read = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
-const official = protobuf.Root.fromJSON(JSON.parse(read('otlp-v1.json')) as protobuf.INamespace)
+// Codecs that the OpenTelemetry project generated from its .proto files.
+const { collector } = official.opentelemetry.proto
 const requests = {
-  traces: official.lookupType('opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest'),
-  metrics: official.lookupType(
-    'opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest',
-  ),
-  logs: official.lookupType('opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest'),
+  traces: collector.trace.v1.ExportTraceServiceRequest,
+  metrics: collector.metrics.v1.ExportMetricsServiceRequest,
+  logs: collector.logs.v1.ExportLogsServiceRequest,
 }
 
 /** A message as the official schema reads `bytes`, in OTLP's JSON: hex ids, numbers for enums. */
-function officially(type: protobuf.Type, bytes: Uint8Array): unknown {
+function officially(type: OfficialType, bytes: Uint8Array): unknown {
   assert.equal(type.verify(type.toObject(type.decode(bytes))), null)
   const plain = type.toObject(type.decode(bytes), { longs: String, bytes: Array })
   return normal(plain)
@@ -135,27 +132,23 @@ test('our bytes of spans, read by the official schema, are what our JSON says, a
   )
 })
 
-test('the examples of opentelemetry-proto survive our decoder and encoder', () => {
-  const spans = tracesFromJson(read('trace.json'))
+test('examples in the JSON of the specification survive our decoder and encoder', () => {
+  const spans = tracesFromJson(traceExample)
   assert.equal(spans.length, 1)
-  assert.deepEqual(officially(requests.traces, encodeTraces(spans)), flagged(read('trace.json')))
-  const metrics = metricsFromJson(read('metrics.json'))
+  assert.deepEqual(officially(requests.traces, encodeTraces(spans)), flagged(traceExample))
+  const metrics = metricsFromJson(metricsExample)
   assert.deepEqual(
     metrics.map(({ kind }) => kind),
     ['sum', 'gauge', 'histogram', 'exponential'],
   )
   assert.deepEqual(
     officially(requests.metrics, encodeMetrics(metrics)),
-    normal(JSON.parse(read('metrics.json'))),
+    normal(JSON.parse(metricsExample)),
   )
-  for (const name of ['logs.json', 'events.json']) {
-    const logs = logsFromJson(read(name))
+  for (const example of logsExamples) {
+    const logs = logsFromJson(example)
     assert.ok(logs.length > 0)
-    assert.deepEqual(
-      officially(requests.logs, encodeLogs(logs)),
-      normal(JSON.parse(read(name))),
-      name,
-    )
+    assert.deepEqual(officially(requests.logs, encodeLogs(logs)), normal(JSON.parse(example)))
   }
 })
 
