@@ -6,6 +6,7 @@ import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
 import { limited } from '@spate/http/rate-limit'
+import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
 import type { Chance } from '@spate/runtime/chance'
@@ -51,7 +52,9 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
     ...healthRoutes({ state }, { clock, draining: () => lifecycle.state === 'draining' }),
     metricsRoute(telemetry),
   ]
-  const calls = createRouter(recommendRoutes({ ...parts(engine), clock }), { log, adminToken })
+  const routes = recommendRoutes({ ...parts(engine), clock })
+  const described = openApiRoute(routes, { title: 'Spate recommend', version: '0.1.0' })
+  const calls = createRouter([...routes, described], { log, adminToken })
   const limiter = rateLimiterOf(settings, clock)
   const { tracer } = telemetry
   const fallback = limiter ? limited(calls, { limiter, tracer }) : calls
