@@ -87,7 +87,7 @@ export const seckillProgram: Program = program({
   name: 'seckill',
   summary: 'Run the flash-sale engine.',
   settings: seckillSettings,
-  examples: [['spate seckill', 'HTTP on 8081, gRPC on 9081, everything durable under .spate/']],
+  examples: [['spate seckill', 'HTTP on 8081, everything durable under .spate/']],
   async start(settings, parts) {
     const { startSeckill } = await import('@spate/seckill/main')
     return startSeckill({ settings, ...baseOf('seckill', parts), eventLog: await parts.eventLog() })
@@ -99,7 +99,7 @@ export const recommendProgram: Program = program({
   name: 'recommend',
   summary: 'Run the recommendation engine.',
   settings: recommendSettings,
-  examples: [['spate recommend', 'HTTP on 8082, gRPC on 9082']],
+  examples: [['spate recommend', 'HTTP on 8082']],
   async start(settings, parts) {
     const { startRecommend } = await import('@spate/recommend/main')
     return startRecommend({

@@ -1,3 +1,4 @@
+import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
@@ -28,12 +29,16 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     ledger: () => ready(ledger.failure?.message ?? ''),
     orderStore: () => ready(projection.failure),
   }
+  const calls = [
+    ...purchaseRoutes(desk),
+    ...campaignRoutes(desk),
+    ...orderRoutes({ ...desk, ...books, adminToken }),
+    ...auditRoutes(desk, auditor),
+  ]
   const handler = createRouter(
     [
-      ...purchaseRoutes(desk),
-      ...campaignRoutes(desk),
-      ...orderRoutes({ ...desk, ...books, adminToken }),
-      ...auditRoutes(desk, auditor),
+      ...calls,
+      openApiRoute(calls, { title: 'Spate seckill', version: '0.1.0' }),
       ...healthRoutes(checks, { clock, draining: () => lifecycle.state === 'draining' }),
       metricsRoute(telemetry),
     ],

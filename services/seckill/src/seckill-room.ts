@@ -55,7 +55,7 @@ export async function openRoom(
   const defaults = Object.fromEntries(
     Object.entries(seckillSettings).map(([name, row]) => [name, row.default]),
   ) as SettingsOf<typeof seckillSettings>
-  const settings = { ...defaults, port: 0, grpcPort: 0, ...over }
+  const settings = { ...defaults, port: 0, ...over }
   const start = (): Promise<Running> =>
     startSeckill({
       settings,

@@ -8,7 +8,6 @@ import { duration, integer, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the flash-sale engine. */
 export interface SeckillSettings extends ListenSettings, RateLimitSettings {
-  readonly grpcPort: number
   readonly ordersMax: number
   readonly usersMax: number
   readonly campaignsMax: number
@@ -23,7 +22,6 @@ export interface SeckillSettings extends ListenSettings, RateLimitSettings {
 export const seckillSettings: TableOf<SeckillSettings> = {
   ...listenSettings(8081),
   ...rateLimitSettings,
-  grpcPort: integer(9081, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
   ordersMax: integer(
     20_000_000,
     1000,
