@@ -37,6 +37,8 @@ export const spanNames = {
   seckillPurchase: 'seckill.purchase',
   seckillCreateOrderAsync: 'seckill.create_order_async',
   seckillGetStock: 'seckill.get_stock',
+  journalAppend: 'journal.append',
+  ordersSend: 'send orders',
   rateLimitCheck: 'rate_limit.check',
   recommendMain: 'recommend.main',
   recommendExtractFeatures: 'recommend.extract_features',

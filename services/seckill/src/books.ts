@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api'
 import type { EventLog } from '@spate/eventlog/event-log'
 import type { Lifecycle } from '@spate/runtime/lifecycle'
 import { openSqlite } from '@spate/state/sqlite'
@@ -54,7 +55,8 @@ export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): 
     start: () => projection.start(),
     stop: (signal) => projection.stop(signal),
   })
-  if (eventLog) addOutbox(lifecycle, eventLog, { store, ledger, links, pace })
+  if (eventLog)
+    addOutbox(lifecycle, eventLog, { store, ledger, links, pace, tracer: telemetry.tracer })
   const everyMs = settings.auditEvery
   const auditor = new Auditor({ ledger, store, projection, clock, log, everyMs })
   lifecycle.add({ name: 'auditor', start: () => auditor.start(), stop: () => auditor.stop() })
@@ -66,10 +68,11 @@ function addOutbox(
   eventLog: EventLog,
   parts: Pick<Books, 'store' | 'ledger' | 'links'> & {
     readonly pace: Pick<SeckillOptions, 'clock' | 'log'> & { everyMs: number; bytesMax: number }
+    readonly tracer: Tracer
   },
 ): void {
-  const { store, ledger, links, pace } = parts
-  const publisher = outbox(eventLog, store, ledger, { ...pace, links })
+  const { store, ledger, links, pace, tracer } = parts
+  const publisher = outbox(eventLog, store, ledger, { ...pace, links, tracer })
   lifecycle.add({
     name: 'outbox',
     start: () => publisher.start(),

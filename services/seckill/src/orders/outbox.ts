@@ -1,5 +1,14 @@
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+  type Span,
+  type SpanContext,
+  type Tracer,
+} from '@opentelemetry/api'
 import { crashPoint } from '@spate/runtime/host'
 import type { EventLog } from '@spate/eventlog/event-log'
+import { spanNames } from '@spate/telemetry/names'
 import type { OrderEventJson } from '../contract.ts'
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import { Follower, type FollowerOptions } from './follower.ts'
@@ -24,10 +33,12 @@ export function outbox(
   ledger: EmbeddedLedger,
   options: Omit<FollowerOptions, 'name' | 'feed' | 'load' | 'apply'> & {
     readonly links: TraceLinks
+    readonly tracer: Tracer
   },
 ): Outbox {
   const apply: FollowerOptions['apply'] = async (records, from) => {
     const events: { key: string; value: Uint8Array; headers?: Record<string, string> }[] = []
+    const sending: Span[] = []
     const position = readChanges(records, from, (change) => {
       const order = ledger.view(change.slot)
       const event: OrderEventJson = {
@@ -42,15 +53,18 @@ export function outbox(
       const link = change.kind === 'made' ? options.links.take(change.slot) : undefined
       const headers: Record<string, string> = { sequence: String(change.sequence) }
       if (link) {
-        const flags = link.traceFlags.toString(16).padStart(2, '0')
-        headers['traceparent'] = `00-${link.traceId}-${link.spanId}-${flags}`
-        const state = link.traceState?.serialize()
-        if (state) headers['tracestate'] = state
+        const span = sendSpan(options.tracer, link)
+        sending.push(span)
+        carry(span.spanContext(), headers)
       }
       events.push({ key: event.userId, value: Buffer.from(JSON.stringify(event)), headers })
     })
     crashPoint('outbox.before-publish')
-    if (events.length > 0) await eventLog.publish(ordersTopic, events)
+    try {
+      if (events.length > 0) await eventLog.publish(ordersTopic, events)
+    } finally {
+      for (const span of sending) span.end()
+    }
     crashPoint('outbox.after-publish')
     await store.keep('outbox', position)
     crashPoint('outbox.after-position')
@@ -58,4 +72,23 @@ export function outbox(
   }
   const load: FollowerOptions['load'] = () => store.position('outbox')
   return new Follower({ ...options, name: 'outbox', feed: ledger.feed, load, apply })
+}
+
+/** The producer's span of one event: the trace of its purchase goes on in it. */
+function sendSpan(tracer: Tracer, link: SpanContext): Span {
+  const attributes = {
+    'messaging.system': 'spate',
+    'messaging.operation.type': 'send',
+    'messaging.destination.name': ordersTopic,
+  }
+  const parent = trace.setSpanContext(ROOT_CONTEXT, link)
+  return tracer.startSpan(spanNames.ordersSend, { kind: SpanKind.PRODUCER, attributes }, parent)
+}
+
+/** Writes the W3C trace context of a span into the headers of an event. */
+function carry(context: SpanContext, headers: Record<string, string>): void {
+  const flags = context.traceFlags.toString(16).padStart(2, '0')
+  headers['traceparent'] = `00-${context.traceId}-${context.spanId}-${flags}`
+  const state = context.traceState?.serialize()
+  if (state) headers['tracestate'] = state
 }

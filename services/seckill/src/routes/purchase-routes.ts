@@ -1,4 +1,4 @@
-import type { Span } from '@opentelemetry/api'
+import { trace, type Span } from '@opentelemetry/api'
 import type { PreparedResponse, Request, Response } from '@spate/http/exchange'
 import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
@@ -43,6 +43,17 @@ export function purchaseRoutes(desk: Desk): Route[] {
   ]
 }
 
+/** `outcome` with a span over the wait for the journal: from the decision to the disk's word. */
+function durably<Settled>(
+  { tracer }: Desk,
+  request: Request,
+  parent: Span,
+  outcome: Promise<Settled>,
+): Promise<Settled> {
+  const span = tracer.startSpan(spanNames.journalAppend, {}, trace.setSpan(request.context, parent))
+  return outcome.finally(() => span.end())
+}
+
 function purchase(desk: Desk, request: Request, body: PurchaseBody): Answer | Promise<Answer> {
   const wait = overRate(desk, request)
   if (wait !== undefined) return refusal('rate_limited', request, {}, wait)
@@ -57,7 +68,7 @@ function purchase(desk: Desk, request: Request, body: PurchaseBody): Answer | Pr
     const ticket = ''
     const outcome = desk.ledger.purchase({ userId, productId, quantity, key, ticket })
     if (!(outcome instanceof Promise)) return purchaseAnswer(desk, request, span, outcome)
-    return outcome.then(
+    return durably(desk, request, span, outcome).then(
       (settled) => purchaseAnswer(desk, request, span, settled),
       (caught: unknown) => failed(span, request, caught),
     )
@@ -100,7 +111,7 @@ function cart(desk: Desk, request: Request, body: CartBody): Answer | Promise<An
   try {
     const outcome = desk.ledger.cart({ userId, key, items })
     if (!(outcome instanceof Promise)) return cartAnswer(desk, request, span, outcome)
-    return outcome.then(
+    return durably(desk, request, span, outcome).then(
       (settled) => cartAnswer(desk, request, span, settled),
       (caught: unknown) => failed(span, request, caught),
     )
