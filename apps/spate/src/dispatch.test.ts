@@ -9,6 +9,7 @@ import { Fault } from '@spate/runtime/fault'
 import type { Host } from '@spate/runtime/host'
 import { integer, text } from '@spate/runtime/settings'
 import { VirtualClock } from '@spate/runtime/virtual-clock'
+import { commands as shipped } from './commands.ts'
 import { dispatch } from './dispatch.ts'
 
 interface Typed {
@@ -131,4 +132,31 @@ test('a fault is told in one line with what to do next; a bug shows its stack', 
   })
   assert.equal(bug.code, 1)
   assert.match(bug.err, /a bug, please report it\nTypeError: undefined is not a function\n +at /)
+})
+
+test('the settings file that init writes is one that every program accepts', async () => {
+  const fresh = mkdtempSync(join(tmpdir(), 'spate-init-'))
+  const ask = async (line: string): Promise<{ readonly code: number; readonly out: string }> => {
+    let out = ''
+    const write = (each: string): void => void (out += each)
+    const host: Host = {
+      argv: line.split(' '),
+      env: {},
+      cwd: fresh,
+      pid: 1,
+      colours: false,
+      interactive: false,
+      write,
+      writeError: write,
+    }
+    const { signal } = new AbortController()
+    const surroundings = { host, clock: new VirtualClock(), chance: new SeededChance(1), signal }
+    return { code: await dispatch(shipped, surroundings), out }
+  }
+  assert.deepEqual(await ask('init'), {
+    code: 0,
+    out: 'wrote spate.yaml; check it with spate config check\n',
+  })
+  assert.deepEqual(await ask('config check'), { code: 0, out: 'the settings are good\n' })
+  assert.equal((await ask('init')).code, 1)
 })

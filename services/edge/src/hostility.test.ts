@@ -201,3 +201,16 @@ test('a request that keeps coming back is refused, whatever its method (RFC 9110
   }
   await it.stop()
 })
+
+test('a client past its rate is refused with 429 and never reaches the origin; health is not limited', async () => {
+  const it = await startTestEdge(plain('x', { 'cache-control': 'no-store' }), {
+    rateLimit: '1/m',
+    rateBurst: 3,
+  })
+  const statuses: number[] = []
+  for (let at = 0; at < 4; at++) statuses.push((await it.get(`/${at}`)).status)
+  assert.deepEqual(statuses, [200, 200, 200, 429])
+  assert.equal(it.origin.requests.length, 3)
+  assert.equal((await it.get('/health/live')).status, 200)
+  await it.stop()
+})

@@ -4,7 +4,9 @@ import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
 import { openApiRoute } from '@spate/http/openapi'
+import { limited } from '@spate/http/rate-limit'
 import { createRouter } from '@spate/http/router'
+import { rateLimiterOf } from '@spate/http/settings'
 import type { Handler } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
@@ -83,7 +85,10 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   }
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
   open('admin', settings.adminPort, admin)
-  open('traffic', settings.port, trafficHandler(edge, createRouter(common, { log })))
+  const limiter = rateLimiterOf(settings, clock)
+  const { tracer } = telemetry
+  const traffic = limiter ? limited(edge.handle, { limiter, tracer }) : edge.handle
+  open('traffic', settings.port, trafficHandler(traffic, createRouter(common, { log })))
   await lifecycle.start()
   return { name: 'edge', urls, edge, stop: async () => void (await lifecycle.stop()) }
 }
@@ -107,11 +112,11 @@ function originOf(urls: readonly string[], settings: EdgeSettings, clock: Clock)
 }
 
 /** The node's own paths first, told apart by one letter; all else is traffic. */
-function trafficHandler(edge: Edge, own: Handler): Handler {
+function trafficHandler(traffic: Handler, own: Handler): Handler {
   return (request) => {
     const { path } = request
     const third = path.charCodeAt(2)
     if (third === 101 && (path === '/metrics' || path.startsWith('/health/'))) return own(request)
-    return edge.handle(request)
+    return traffic(request)
   }
 }

@@ -1,5 +1,10 @@
 import { listenLimitSettings, type ListenLimits } from '@spate/http/listener-limits'
-import { listenSettings, type ListenSettings } from '@spate/http/settings'
+import {
+  listenSettings,
+  rateLimitSettings,
+  type ListenSettings,
+  type RateLimitSettings,
+} from '@spate/http/settings'
 import {
   bytes,
   choice,
@@ -15,7 +20,7 @@ import type { DoubtfulAge } from './domain/freshness.ts'
 import type { SetCookiePolicy } from './domain/storing.ts'
 
 /** Settings of an edge node. */
-export interface EdgeSettings extends ListenSettings, ListenLimits {
+export interface EdgeSettings extends ListenSettings, ListenLimits, RateLimitSettings {
   readonly adminPort: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
@@ -44,6 +49,7 @@ const MiB = 1024 ** 2
 /** The table of `EdgeSettings`. */
 export const edgeSettings: TableOf<EdgeSettings> = {
   ...listenSettings(8080),
+  ...rateLimitSettings,
   ...listenLimitSettings,
   adminPort: integer(
     8070,
