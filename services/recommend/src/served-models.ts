@@ -1,5 +1,5 @@
-import { firstBlend, firstBlendWithRepeats, type Blend } from './domain/blend.ts'
-import type { Models } from './domain/knowledge.ts'
+import { firstBlend, firstBlendWithRepeats, type Blend } from './domain/recall/blend.ts'
+import type { Models } from './domain/recall/knowledge.ts'
 
 /** What ranks right now: models and the mixture chosen for them, swapped together. */
 export interface Served {

@@ -1,7 +1,7 @@
-import { addNormalised, topOf } from './domain/blend.ts'
-import type { Models } from './domain/knowledge.ts'
-import { scoreLinear } from './domain/linear-model.ts'
-import { Scores } from './domain/scores.ts'
+import { addNormalised, topOf } from './domain/recall/blend.ts'
+import type { Models } from './domain/recall/knowledge.ts'
+import { scoreLinear } from './domain/recall/linear-model.ts'
+import { Scores } from './domain/recall/scores.ts'
 import type { RecommendState } from './domain/state.ts'
 
 /** What a similarity question needs. */

@@ -2,15 +2,15 @@ import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
-import type { Interactions } from './domain/interactions.ts'
+import type { Interactions } from './domain/recall/interactions.ts'
 import type { RecommendState } from './domain/state.ts'
-import type { Models } from './domain/knowledge.ts'
+import type { Models } from './domain/recall/knowledge.ts'
 import {
   trainingDefaults as defaults,
   type Choice,
   type Trained,
   type TrainingOptions,
-} from './domain/training.ts'
+} from './domain/learn/training.ts'
 import type { ServedModels } from './served-models.ts'
 import type { TrainingJob } from './training-worker.ts'
 

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { choose, trainModels, type TrainingOptions } from './domain/training.ts'
-import type { Interactions } from './domain/interactions.ts'
+import { choose, trainModels, type TrainingOptions } from './domain/learn/training.ts'
+import type { Interactions } from './domain/recall/interactions.ts'
 
 /** What the thread is given. Two of them, one for each half, train on two processors. */
 export interface TrainingJob {

@@ -1,8 +1,8 @@
 import type { Catalogue } from './catalogue.ts'
-import type { ChannelName, Knowledge, Voice } from './knowledge.ts'
-import { weightBetween } from './linear-model.ts'
+import type { ChannelName, Knowledge, Voice } from './recall/knowledge.ts'
+import { weightBetween } from './recall/linear-model.ts'
 import type { History } from './history.ts'
-import { weigh } from './profile.ts'
+import { weigh } from './recall/profile.ts'
 
 /** Why an item is in a list; the evidence is read from the very tables that brought it there. */
 export interface Reason {

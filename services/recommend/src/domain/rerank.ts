@@ -1,5 +1,5 @@
 import type { Catalogue } from './catalogue.ts'
-import type { Ranked } from './blend.ts'
+import type { Ranked } from './recall/blend.ts'
 
 /** Rules on a finished list. All off by default: what is measured is what is served. */
 export interface RerankOptions {

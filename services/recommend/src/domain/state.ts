@@ -1,10 +1,14 @@
 import { Catalogue, type Item } from './catalogue.ts'
-import { Covisitation, covisitationDefaults, type CovisitationState } from './covisitation.ts'
+import {
+  Covisitation,
+  covisitationDefaults,
+  type CovisitationState,
+} from './recall/covisitation.ts'
 import { EventMemory } from './event-memory.ts'
 import { eventKinds, Histories, kindWeights, type EventKind } from './history.ts'
-import type { Interactions } from './interactions.ts'
-import type { Knowledge, Models } from './knowledge.ts'
-import { Popularity, type PopularityState } from './popularity.ts'
+import type { Interactions } from './recall/interactions.ts'
+import type { Knowledge, Models } from './recall/knowledge.ts'
+import { Popularity, type PopularityState } from './recall/popularity.ts'
 
 /** One thing a user did, as it lies in the event log. */
 export interface Interaction {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Fault } from '@spate/runtime/fault'
-import type { Interactions } from '../domain/interactions.ts'
+import type { Interactions } from '../domain/recall/interactions.ts'
 import { openBytes, readCsv } from '../csv.ts'
 
 /** One line of an evaluation file. */

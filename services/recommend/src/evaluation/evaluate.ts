@@ -1,16 +1,16 @@
-import { addNormalised, topOf, type Blend } from '../domain/blend.ts'
-import type { Interactions } from '../domain/interactions.ts'
-import { speak, type Knowledge } from '../domain/knowledge.ts'
+import { addNormalised, topOf, type Blend } from '../domain/recall/blend.ts'
+import type { Interactions } from '../domain/recall/interactions.ts'
+import { speak, type Knowledge } from '../domain/recall/knowledge.ts'
 import { interval, listFigures, type Interval } from '../domain/metrics.ts'
-import { BoardPool } from '../domain/scores.ts'
-import type { Task } from '../domain/task.ts'
+import { BoardPool } from '../domain/recall/scores.ts'
+import type { Task } from '../domain/learn/task.ts'
 import {
   historyOf,
   knowledgeOf,
   repeatShareMin,
   type Trained,
   type TrainingOptions,
-} from '../domain/training.ts'
+} from '../domain/learn/training.ts'
 import { Names, toInteractions, type DataFile } from './data-set.ts'
 import { inferTask } from './infer-task.ts'
 

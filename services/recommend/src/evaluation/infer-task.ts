@@ -1,5 +1,5 @@
-import type { Interactions } from '../domain/interactions.ts'
-import type { Task } from '../domain/task.ts'
+import type { Interactions } from '../domain/recall/interactions.ts'
+import type { Task } from '../domain/learn/task.ts'
 import type { DataFile, Names } from './data-set.ts'
 
 /**

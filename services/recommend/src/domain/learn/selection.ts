@@ -1,7 +1,7 @@
-import { topOf, type Blend } from './blend.ts'
-import { speak, type Asker, type Knowledge, type Voice } from './knowledge.ts'
-import { listFigures } from './metrics.ts'
-import { BoardPool } from './scores.ts'
+import { topOf, type Blend } from '../recall/blend.ts'
+import { speak, type Asker, type Knowledge, type Voice } from '../recall/knowledge.ts'
+import { listFigures } from '../metrics.ts'
+import { BoardPool } from '../recall/scores.ts'
 
 /** One user whose held-out items are to be found. */
 export interface Trial {

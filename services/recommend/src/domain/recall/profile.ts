@@ -1,4 +1,4 @@
-import type { History } from './history.ts'
+import type { History } from '../history.ts'
 
 /**
  * How much each of a user's past items says about the next one. `position`: g^k for the k-th item

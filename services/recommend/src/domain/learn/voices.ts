@@ -1,5 +1,5 @@
-import type { Voice } from './knowledge.ts'
-import type { Profile } from './profile.ts'
+import type { Voice } from '../recall/knowledge.ts'
+import type { Profile } from '../recall/profile.ts'
 
 const dayMs = 86_400_000
 const uniform: Profile = { kind: 'uniform' }

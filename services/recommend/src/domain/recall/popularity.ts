@@ -1,5 +1,5 @@
-import { ForwardDecay } from './forward-decay.ts'
-import { GrowingArray } from './growing-array.ts'
+import { ForwardDecay } from '../forward-decay.ts'
+import { GrowingArray } from '../growing-array.ts'
 
 const dayMs = 86_400_000
 

@@ -1,5 +1,5 @@
 import type { Covisitation } from './covisitation.ts'
-import type { History } from './history.ts'
+import type { History } from '../history.ts'
 import { scoreLinear, type LinearModel } from './linear-model.ts'
 import type { Popularity, PopularitySpan } from './popularity.ts'
 import { weigh, type Profile } from './profile.ts'

@@ -1,4 +1,4 @@
-import type { Interactions } from './interactions.ts'
+import type { Interactions } from '../recall/interactions.ts'
 
 /**
  * What a list will be asked for; it decides how validation data are cut from the training data.

@@ -1,6 +1,6 @@
-import { ForwardDecay } from './forward-decay.ts'
-import { GrowingArray } from './growing-array.ts'
-import type { History } from './history.ts'
+import { ForwardDecay } from '../forward-decay.ts'
+import { GrowingArray } from '../growing-array.ts'
+import type { History } from '../history.ts'
 
 /** Bounds and shape of the co-visitation table. */
 export interface CovisitationOptions {

@@ -1,5 +1,5 @@
-import type { Catalogue } from './catalogue.ts'
-import type { History } from './history.ts'
+import type { Catalogue } from '../catalogue.ts'
+import type { History } from '../history.ts'
 
 /** What a request allows. Ids nobody knows match nothing. */
 export interface CandidateRules {
