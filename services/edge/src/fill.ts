@@ -10,7 +10,7 @@
  * chunk once its readers have it, pauses the origin while they lag, and ends with its last reader.
  */
 import { Fault } from '@spate/runtime/fault'
-import type { OriginExchange } from './origin.ts'
+import type { OriginExchange } from './origins/origin.ts'
 
 /** Bytes a passing fill may be ahead of its slowest reader before the origin is paused. */
 export const lagBytesMax = 1_048_576

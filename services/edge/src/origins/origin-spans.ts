@@ -4,9 +4,9 @@ import type { Clock } from '@spate/runtime/clock'
 import type { Fault } from '@spate/runtime/fault'
 import { spanNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
-import type { FieldList } from './domain/fields.ts'
+import type { FieldList } from '../domain/fields.ts'
 import type { OriginRequest, OriginSink } from './origin.ts'
-import type { Statistics } from './statistics.ts'
+import type { Statistics } from '../statistics.ts'
 
 /** A request with trace context on it, and a sink that ends its span. */
 export interface TracedRequest {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OriginSet } from './origin-set.ts'
-import { plain, startOrigin, startTestEdge } from './test-edge.ts'
+import { plain, startOrigin, startTestEdge } from '../test-edge.ts'
 
 test('a dead origin is taken out after its failures, probed once, and taken back', async () => {
   const second = await startOrigin(plain('ok', { 'cache-control': 'no-store' }))
