@@ -3,11 +3,11 @@ import { createClient } from '@spate/http/client'
 import type { Request, Response } from '@spate/http/exchange'
 import { healthRoutes } from '@spate/http/health'
 import { listen } from '@spate/http/listener'
-import { metricsRoute } from '@spate/http/metrics-route'
 import { problem } from '@spate/http/problem'
 import { createRouter } from '@spate/http/router'
 import { siteGuard } from '@spate/http/site-guard'
 import { SseHub } from '@spate/http/sse'
+import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import type { Fault } from '@spate/runtime/fault'
@@ -89,7 +89,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
         adminToken: options.adminToken.value,
       }),
       ...healthRoutes({}, { clock, draining: () => closing.signal.aborted }),
-      metricsRoute(telemetry),
+      ...telemetryRoutes(telemetry, options.adminToken),
     ],
     { log, refuse },
   )

@@ -2,7 +2,7 @@ import type { AdminToken } from '@spate/http/admin-token'
 import { createClient } from '@spate/http/client'
 import { healthRoutes } from '@spate/http/health'
 import { listen } from '@spate/http/listener'
-import { metricsRoute } from '@spate/http/metrics-route'
+import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
@@ -55,7 +55,7 @@ export async function startShop(options: ShopOptions): Promise<Running> {
     ...settings,
     handler: createShopHandler(shop, {
       log,
-      extra: [...health, metricsRoute(telemetry)],
+      extra: [...health, ...telemetryRoutes(telemetry, options.adminToken)],
     }),
     clock,
     log,

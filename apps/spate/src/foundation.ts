@@ -11,6 +11,7 @@ import { samplingOf, telemetrySettings, type TelemetrySettings } from '@spate/te
 import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import { TraceStore } from '@spate/telemetry/trace-store'
 import { version } from './help.ts'
+import { tellPeers } from './telemetry-peers.ts'
 
 /** What every program needs, alone or with the others. */
 export interface FoundationSettings extends TelemetrySettings {
@@ -72,6 +73,7 @@ export async function layFoundation(options: FoundationOptions): Promise<Foundat
           spillFolder: join(dataDir, 'telemetry'),
           spillBytes: settings.telemetrySpillBytes,
         })
+  let stopTelling: (() => Promise<void>) | undefined
   return {
     dataDir,
     adminToken,
@@ -92,9 +94,18 @@ export async function layFoundation(options: FoundationOptions): Promise<Foundat
         runtimeMetrics: made.length === 0,
       })
       made.push(telemetry)
+      // One board of kept traces serves all programs of a process, so one of them tells for all.
+      if (settings.telemetryPeers.length > 0)
+        stopTelling ??= tellPeers(telemetry, {
+          peers: settings.telemetryPeers,
+          adminToken: adminToken.value,
+          clock,
+          log: log.child('telemetry'),
+        })
       return telemetry
     },
     async close(signal) {
+      await stopTelling?.()
       await Promise.all(made.map((telemetry) => telemetry.shutdown(signal)))
     },
   }

@@ -249,6 +249,13 @@ export const metricNames = {
     description: 'CPU time telemetry adds to a request, measured on one request in 1024.',
     attributes: [],
   },
+  keeps: {
+    name: 'spate.telemetry.keeps',
+    kind: 'counter',
+    unit: '{trace}',
+    description: 'Kept traces that peers were told of, by what became of the telling.',
+    attributes: ['outcome'],
+  },
   exported: {
     name: 'spate.telemetry.exported',
     kind: 'counter',

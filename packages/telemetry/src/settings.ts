@@ -4,6 +4,7 @@ import {
   decimal,
   duration,
   integer,
+  list,
   toggle,
   url,
   type TableOf,
@@ -22,6 +23,7 @@ export interface TelemetrySettings {
   readonly telemetrySpillBytes: number
   readonly traceStoreBytes: number
   readonly telemetryClientAddress: boolean
+  readonly telemetryPeers: readonly string[]
 }
 
 /** Settings every program has for its telemetry; spread them into the program's own table. */
@@ -83,6 +85,14 @@ export const telemetrySettings: TableOf<TelemetrySettings> = {
   telemetryClientAddress: toggle(
     false,
     'Put full client addresses into spans. They are personal data: off unless you need them.',
+  ),
+  telemetryPeers: list(
+    [],
+    'Admin URLs of other Spate processes. With --sampling tail they are told which traces were kept here, and keep theirs too; all need the same admin token.',
+    {
+      pattern: /^https?:\/\/[^/?#]+\/?$/,
+      expected: 'URLs like http://10.0.0.2:8070, separated by commas',
+    },
   ),
 }
 

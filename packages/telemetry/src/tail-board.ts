@@ -15,11 +15,16 @@ export interface Parked {
 }
 
 /** How long a local trace waits, ms. */
-export const parkedMsMax = 5000
+export const parkedMsMax = 10_000
 /** Local traces that wait at most; beyond it the oldest is let go. */
 export const parkedMax = 20_000
 /** Trace ids remembered as kept. */
 export const keptMax = 10_000
+/** Trace ids remembered as nobody's business. */
+const hushedMax = 1000
+
+/** Hears of a trace that was kept here, with the threshold it was kept by where that is known. */
+export type KeepListener = (traceId: string, threshold: Threshold | undefined) => void
 
 interface Place {
   readonly traceId: string
@@ -35,7 +40,8 @@ export class TailBoard {
   #head = 0
   readonly #byTrace = new Map<string, Place[]>()
   readonly #kept = new Map<string, Threshold | undefined>()
-  readonly #listeners = new Set<(traceId: string) => void>()
+  readonly #hushed = new Set<string>()
+  readonly #listeners = new Set<KeepListener>()
 
   private constructor(clock: Clock) {
     this.#clock = clock
@@ -80,23 +86,28 @@ export class TailBoard {
   keep(traceId: string, threshold: Threshold | undefined, told = false): void {
     if (this.#kept.has(traceId)) return
     this.#kept.set(traceId, threshold)
-    if (this.#kept.size > keptMax) {
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest)
-        break
-      }
-    }
+    forgetOldest(this.#kept, keptMax)
     for (const place of this.#byTrace.get(traceId) ?? []) {
       if (place.done) continue
       place.done = true
       place.parked.keep(threshold)
     }
     this.#byTrace.delete(traceId)
-    if (!told) for (const listener of this.#listeners) listener(traceId)
+    if (told || this.#hushed.has(traceId)) return
+    for (const listener of this.#listeners) listener(traceId, threshold)
+  }
+
+  /**
+   * Tells nobody that the trace is kept: for calls that tell of kept traces themselves, which
+   * would otherwise be told of in turn, without end.
+   */
+  hush(traceId: string): void {
+    this.#hushed.add(traceId)
+    forgetOldest(this.#hushed, hushedMax)
   }
 
   /** Calls `listener` with each trace kept here, to tell the peers. */
-  onKeep(listener: (traceId: string) => void): () => void {
+  onKeep(listener: KeepListener): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
@@ -110,13 +121,31 @@ export class TailBoard {
       this.#head++
       if (place.done) continue
       place.done = true
-      this.#byTrace.delete(place.traceId)
+      this.#forget(place)
       place.parked.drop()
     }
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue.splice(0, this.#head)
       this.#head = 0
     }
+  }
+
+  /** Others of the same trace may have come later: they wait on. */
+  #forget(place: Place): void {
+    const places = this.#byTrace.get(place.traceId)
+    if (places?.length === 1) this.#byTrace.delete(place.traceId)
+    else places?.splice(places.indexOf(place), 1)
+  }
+}
+
+function forgetOldest(
+  ids: { readonly size: number; keys(): Iterable<string>; delete(id: string): boolean },
+  most: number,
+): void {
+  if (ids.size <= most) return
+  for (const oldest of ids.keys()) {
+    ids.delete(oldest)
+    return
   }
 }
 

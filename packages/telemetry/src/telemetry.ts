@@ -30,6 +30,8 @@ import { observeRuntime } from './runtime-metrics.ts'
 import { Sampler, type SamplingOptions } from './sampler.ts'
 import { RecordingExchange, type ServerExchange, type ServerRequest } from './server-exchange.ts'
 import type { SpanSink } from './span-record.ts'
+import type { KeepListener } from './tail-board.ts'
+import { parseThreshold } from './threshold.ts'
 import { SpateTracer } from './tracer.ts'
 import { WallTime } from './wall-time.ts'
 
@@ -82,10 +84,15 @@ export interface Telemetry {
   readonly probability: number
   /** Begins the server span of a request; call `end` on what it returns. */
   beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange
-  /** Keeps what is still held of a trace that a peer kept (strategy `tail`). */
-  keepTrace(traceId: string): void
-  /** Calls `listener` with each trace id kept here, to tell peers; returns a function that stops it. */
-  onKeep(listener: (traceId: string) => void): () => void
+  /**
+   * Keeps what is still held of a trace that a peer kept (strategy `tail`), by the `threshold` the
+   * peer kept it by: the text after `th:`; undefined where that is not known.
+   */
+  keepTrace(traceId: string, threshold?: string): void
+  /** Tells no peer of this trace, though it be kept: it is the one in which a peer tells us. */
+  hushTrace(traceId: string): void
+  /** Calls `listener` with each trace kept here, to tell peers; returns a function that stops it. */
+  onKeep(listener: KeepListener): () => void
   /** Runs `task` with `context` active. */
   run<Result>(context: Context, task: () => Result): Result
   /** Ids of the active span, for logs. */
@@ -171,11 +178,16 @@ class RecordingTelemetry implements Telemetry {
     return new RecordingExchange(this.#recorder, request, traceparent, tracestate)
   }
 
-  keepTrace(traceId: string): void {
-    this.#recorder.board.keep(traceId, undefined, true)
+  keepTrace(traceId: string, threshold?: string): void {
+    const read = threshold === undefined ? undefined : parseThreshold(threshold)
+    this.#recorder.board.keep(traceId, read, true)
   }
 
-  onKeep(listener: (traceId: string) => void): () => void {
+  hushTrace(traceId: string): void {
+    this.#recorder.board.hush(traceId)
+  }
+
+  onKeep(listener: KeepListener): () => void {
     return this.#recorder.board.onKeep(listener)
   }
 
@@ -284,6 +296,7 @@ export const noTelemetry: Telemetry = {
   probability: 0,
   beginServer: () => nothingExchange,
   keepTrace: () => {},
+  hushTrace: () => {},
   onKeep: () => () => {},
   run: (context, task) => withContext(context, task),
   activeTrace: () => undefined,

@@ -3,6 +3,7 @@ import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
+import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { openApiRoute } from '@spate/http/openapi'
 import { limited } from '@spate/http/rate-limit'
 import { createRouter } from '@spate/http/router'
@@ -57,10 +58,14 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     telemetry,
   })
   const lifecycle = new Lifecycle({ clock, log })
-  const common = [...healthRoutes({}, { clock }), metricsRoute(telemetry)]
+  const health = healthRoutes({}, { clock })
+  const common = [...health, metricsRoute(telemetry)]
   const calls = adminRoutes(edge)
   const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
-  const admin = createRouter([...common, ...calls, described], { log, adminToken })
+  const admin = createRouter(
+    [...health, ...telemetryRoutes(telemetry, adminToken), ...calls, described],
+    { log, adminToken },
+  )
   const urls: Record<string, string> = {}
   const open = (name: string, port: number, handler: Handler): void => {
     let listener: Listener | undefined

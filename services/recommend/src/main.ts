@@ -4,11 +4,11 @@ import type { AdminToken } from '@spate/http/admin-token'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
-import { metricsRoute } from '@spate/http/metrics-route'
 import { limited } from '@spate/http/rate-limit'
 import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
+import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
@@ -50,7 +50,7 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
       : { ready: false, detail: `reading the event log, ${engine.lag} entries to go` }
   const common = [
     ...healthRoutes({ state }, { clock, draining: () => lifecycle.state === 'draining' }),
-    metricsRoute(telemetry),
+    ...telemetryRoutes(telemetry, adminToken),
   ]
   const routes = recommendRoutes({ ...parts(engine), clock })
   const described = openApiRoute(routes, { title: 'Spate recommend', version: '0.1.0' })

@@ -2,8 +2,8 @@ import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
-import { metricsRoute } from '@spate/http/metrics-route'
 import { rateLimiterOf } from '@spate/http/settings'
+import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { faultAnswer } from './answers.ts'
 import { openBooks } from './books.ts'
@@ -40,7 +40,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
       ...calls,
       openApiRoute(calls, { title: 'Spate seckill', version: '0.1.0' }),
       ...healthRoutes(checks, { clock, draining: () => lifecycle.state === 'draining' }),
-      metricsRoute(telemetry),
+      ...telemetryRoutes(telemetry, adminToken),
     ],
     { log, adminToken, refuse: faultAnswer },
   )
