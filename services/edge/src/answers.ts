@@ -7,7 +7,7 @@ import { fieldValue, withoutFields, type FieldList } from './domain/fields.ts'
 import { contentRange, partHead, partsEnd, resolveRange, type ByteRange } from './domain/ranges.ts'
 import { ifRangeHolds, notModified, notModifiedFields } from './domain/validation.ts'
 import { flags } from './request-view.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './store/stored-response.ts'
 
 /** What the handler gives back. */
 export type Answer = Response | PreparedResponse

@@ -17,9 +17,9 @@ import { usability } from './domain/freshness.ts'
 import { covers, resolveRange } from './domain/ranges.ts'
 import { bodyless, directivesOf, flags, flagsOf } from './request-view.ts'
 import type { Forwarder, Job } from './forwarder.ts'
-import type { MemoryStore } from './memory-store.ts'
+import type { MemoryStore } from './store/memory-store.ts'
 import type { Statistics } from './statistics.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './store/stored-response.ts'
 
 /** Passes through this node a request may make before it counts as a loop. */
 export const loopsMax = 5

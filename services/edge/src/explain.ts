@@ -2,7 +2,7 @@ import { Fault, shown } from '@spate/runtime/fault'
 import { currentAgeMs } from './domain/freshness.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
 import type { Edge } from './edge.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './store/stored-response.ts'
 
 /** How one URL is cached: what `GET /explain` and `spate explain` show. */
 export interface Explanation {

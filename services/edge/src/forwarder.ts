@@ -18,7 +18,7 @@ import { notModified, notModifiedFields, validators } from './domain/validation.
 import { acceptedCodings, selects } from './domain/vary.ts'
 import type { OriginRequest } from './origins/origin.ts'
 import { flags } from './request-view.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Outcome } from './transfer.ts'
 import type { Transfers } from './transfers.ts'
 

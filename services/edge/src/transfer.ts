@@ -27,7 +27,7 @@ import { identifies, stronglyEqual, updatedFields } from './domain/validation.ts
 import { selectorOf, type Selector } from './domain/vary.ts'
 import type { FieldSource } from './domain/fields.ts'
 import { Fill } from './fill.ts'
-import type { StoredResponse } from './stored-response.ts'
+import type { StoredResponse } from './store/stored-response.ts'
 
 /** What the origin said, as far as those who wait are concerned. */
 export type Outcome =

@@ -9,8 +9,8 @@
  * Limits: `bytesMax` in all; one object at most an eighth of it; `variantsMax` responses a key.
  * Index by tag and by host, so a purge touches only what it removes.
  */
-import type { FieldSource } from './domain/fields.ts'
-import { selects, type Selector } from './domain/vary.ts'
+import type { FieldSource } from '../domain/fields.ts'
+import { selects, type Selector } from '../domain/vary.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Most responses kept for one key; the oldest goes first. */

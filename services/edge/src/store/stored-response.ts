@@ -1,8 +1,8 @@
-import { appendStatus, cacheName, keyParameter } from './domain/cache-status.ts'
-import { fieldValue, withoutFields, type FieldList } from './domain/fields.ts'
-import { currentAgeMs, type Timing } from './domain/freshness.ts'
-import type { ContentRange } from './domain/ranges.ts'
-import type { Selector } from './domain/vary.ts'
+import { appendStatus, cacheName, keyParameter } from '../domain/cache-status.ts'
+import { fieldValue, withoutFields, type FieldList } from '../domain/fields.ts'
+import { currentAgeMs, type Timing } from '../domain/freshness.ts'
+import type { ContentRange } from '../domain/ranges.ts'
+import type { Selector } from '../domain/vary.ts'
 
 /** What a stored response is made of. */
 export interface StoredParts {

@@ -1,6 +1,6 @@
 import type { StoredResponse } from './stored-response.ts'
 import type { MemoryStore } from './memory-store.ts'
-import type { Transfer } from './transfer.ts'
+import type { Transfer } from '../transfer.ts'
 
 /** What to purge; each member on its own, all of them together. */
 export interface PurgeOrder {
