@@ -3,7 +3,7 @@ import { openJournal, type Journal } from '@spate/journal/journal'
 import type { Log } from '@spate/runtime/log'
 import { crashPoint } from '@spate/runtime/host'
 import type { Offsets } from './consumer.ts'
-import type { SavedState } from './domain/state.ts'
+import { stateVersion, type SavedState } from './domain/state.ts'
 
 /** State and the offsets it stands at: one thing, saved and read as one. */
 export interface Checkpoint {
@@ -31,7 +31,7 @@ export class Snapshots {
     const found = await this.#journal.latestSnapshot()
     if (!found) return undefined
     const checkpoint = deserialize(found.bytes) as Checkpoint
-    if (checkpoint.state.version === 1) return checkpoint
+    if (checkpoint.state.version === stateVersion) return checkpoint
     this.#log.warn('a snapshot of another version is passed over; the log is replayed instead')
     return undefined
   }

@@ -1,5 +1,8 @@
-/** Kinds of events, by the number they are stored as. Unknown kinds count as `other`. */
-export const eventKinds = ['view', 'click', 'cart', 'purchase', 'other'] as const
+/**
+ * Kinds of events, by the number they are stored as. Unknown kinds count as `other`. An
+ * `impression` says that the item was shown: it is counted, but nothing the user did.
+ */
+export const eventKinds = ['view', 'click', 'cart', 'purchase', 'other', 'impression'] as const
 
 /** Name of an event kind. */
 export type EventKind = (typeof eventKinds)[number]
@@ -11,6 +14,7 @@ export const kindWeights: Readonly<Record<EventKind, number>> = {
   cart: 0.7,
   purchase: 1,
   other: 0.3,
+  impression: 0,
 }
 
 /** One user's events, oldest first; the three lists run side by side. Do not change them. */

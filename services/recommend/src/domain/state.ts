@@ -5,6 +5,7 @@ import {
   type CovisitationState,
 } from './recall/covisitation.ts'
 import { EventMemory } from './event-memory.ts'
+import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
 import { eventKinds, Histories, kindWeights, type EventKind } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
 import type { Knowledge, Models } from './recall/knowledge.ts'
@@ -49,13 +50,17 @@ export const stateLimits: StateLimits = {
   eventIdsMax: 500_000,
 }
 
+/** Of the saved form; another one is passed over and the log replayed. */
+export const stateVersion = 2
+
 /** The state as plain data, for a snapshot. */
 export interface SavedState {
-  readonly version: 1
+  readonly version: typeof stateVersion
   readonly items: readonly Item[]
   readonly users: readonly SavedUser[]
   readonly popularity: PopularityState
   readonly covisitation: CovisitationState
+  readonly counters: ItemCountersState
   readonly eventIds: Float64Array
 }
 
@@ -78,6 +83,7 @@ export class RecommendState {
   readonly histories: Histories
   readonly popularity: Popularity
   readonly covisitation: Covisitation
+  readonly counters: ItemCounters
   readonly #eventMemory: EventMemory
   #events = 0
 
@@ -86,6 +92,7 @@ export class RecommendState {
     this.histories = new Histories(limits)
     this.popularity = new Popularity(saved?.popularity)
     this.covisitation = new Covisitation(covisitationDefaults, saved?.covisitation)
+    this.counters = new ItemCounters(saved?.counters)
     this.#eventMemory = new EventMemory(limits.eventIdsMax, saved?.eventIds)
     for (const item of saved?.items ?? []) this.catalogue.put(item)
     for (const [userId, items, timesMs, kinds] of saved?.users ?? [])
@@ -114,11 +121,12 @@ export class RecommendState {
   /** Records an event whose id needs no check: training data, replays. */
   record(userId: string, item: number, timeMs: number, kind: EventKind, weight = 1): void {
     this.#events++
+    this.counters.observe(item, kind, timeMs, weight)
     const strength = kindWeights[kind] * weight
+    if (strength === 0) return
     const placed = this.histories.record(userId, item, timeMs, eventKinds.indexOf(kind))
     this.popularity.observe(item, timeMs, strength)
-    if (placed.at >= 0 && strength > 0)
-      this.covisitation.observe(placed.history, placed.at, strength)
+    if (placed.at >= 0) this.covisitation.observe(placed.history, placed.at, strength)
   }
 
   /** Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back. */
@@ -169,7 +177,7 @@ export class RecommendState {
   /** The state as plain data. O(state). */
   save(): SavedState {
     return {
-      version: 1,
+      version: stateVersion,
       items: this.catalogue.items,
       users: Array.from(this.histories.entries(), ([userId, history]) => [
         userId,
@@ -179,6 +187,7 @@ export class RecommendState {
       ]),
       popularity: this.popularity.save(),
       covisitation: this.covisitation.save(),
+      counters: this.counters.save(),
       eventIds: this.#eventMemory.save(),
     }
   }

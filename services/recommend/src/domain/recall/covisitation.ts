@@ -104,6 +104,11 @@ export class Covisitation {
     return this.#rows[item]
   }
 
+  /** What a weight is multiplied by to be its value as of the newest event. */
+  get unit(): number {
+    return this.#unit
+  }
+
   /** What a weight in `item`'s column is multiplied by. */
   damping(item: number): number {
     return 1 / Math.sqrt(this.#incoming.get(item) * this.#unit + columnPrior)
