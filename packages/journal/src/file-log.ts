@@ -176,9 +176,9 @@ export class FileLog {
         this.#fail(caught)
         break
       }
+      // What came while this batch was on its way leaves at once, before those just woken append
+      // again: two groups of callers take turns, one on the disk while the other is served.
       batch.resolve()
-      // Those just woken append again within this turn: one more turn puts them in one batch.
-      await new Promise<void>((resolve) => this.#turn(resolve))
     }
     this.#flushing = false
     this.#idle()

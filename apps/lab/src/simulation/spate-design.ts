@@ -38,6 +38,7 @@ function openLedger(around: Surroundings, mutation?: MutationName): Promise<Embe
     crash: around.crash,
     expireEveryMs: mutation === 'no-expiry' ? 1e9 : 200,
     snapshotEvents: 12,
+    recordBytesEarly: 150,
     limits: { ordersMax: 1000, usersMax: 1000, campaignsMax: 10, refusedKeysMax: 1000 },
   })
 }

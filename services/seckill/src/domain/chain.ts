@@ -4,22 +4,22 @@ import { hash } from 'node:crypto'
 export const linkBytes = 32
 
 /**
- * The chain of hashes: link n = SHA-256(link n-1, bytes of event n); link 0 is 32 zero bytes.
- * Whoever holds one link can tell whether any event before it was changed, added or left out.
+ * The chain of hashes: link n = SHA-256(link n-1, bytes of turn n's events); link 0 is 32 zero
+ * bytes. Whoever holds one link can tell whether any event before it was changed, added or left out.
  */
 export class Chain {
-  /** The last link, then room for an event: hashed in one call, which is what makes it cheap. */
+  /** The last link, then room for a turn: hashed in one call, which is what makes it cheap. */
   #buffer: Buffer = Buffer.alloc(1024)
 
-  /** Adds an event's bytes. About 0.4 us for a purchase. */
-  add(event: Uint8Array): void {
-    const length = linkBytes + event.length
+  /** Adds the bytes of a turn's events. O(bytes), about 0.4 us and 1 us a kilobyte. */
+  add(events: Uint8Array): void {
+    const length = linkBytes + events.length
     if (length > this.#buffer.length) {
       const next = Buffer.alloc(length * 2)
       this.#buffer.copy(next, 0, 0, linkBytes)
       this.#buffer = next
     }
-    this.#buffer.set(event, linkBytes)
+    this.#buffer.set(events, linkBytes)
     // A text result is cheaper than a new Buffer: 0.36 against 1.0 us here.
     this.#buffer.write(hash('sha256', this.#buffer.subarray(0, length), 'latin1'), 0, 'latin1')
   }

@@ -7,11 +7,11 @@
  * millisecond keep ids from being guessed.
  */
 
-const hex: readonly string[] = Array.from({ length: 256 }, (_, value) =>
-  value.toString(16).padStart(2, '0'),
-)
+/** Four hex digits by number, filled as they are needed: 2 MB at most, and an id is eight of them. */
+const quads: (string | undefined)[] = Array.from<string | undefined>({ length: 65_536 })
 
-const byte = (value: number): string => hex[value & 0xff] as string
+const quad = (value: number): string =>
+  (quads[value & 0xffff] ??= (value & 0xffff).toString(16).padStart(4, '0'))
 
 function mixed(randomA: number, randomB: number): number {
   let hash = Math.imul(randomA ^ Math.imul(randomB + 1, 0x9e3779b1), 0x85ebca6b)
@@ -22,15 +22,10 @@ function mixed(randomA: number, randomB: number): number {
 /** The id of the order in `slot`, made at `atMs` (whole ms since the Unix epoch). */
 export function orderIdOf(atMs: number, randomA: number, randomB: number, slot: number): string {
   const high = Math.floor(atMs / 65_536)
-  const low = atMs % 65_536
-  const a = randomA >>> 14
-  const b = 0x8000 | (randomA & 0x3fff)
   const tail = (slot ^ mixed(randomA, randomB)) >>> 0
   return (
-    `${byte(high >>> 24)}${byte(high >>> 16)}${byte(high >>> 8)}${byte(high)}-` +
-    `${byte(low >>> 8)}${byte(low)}-${byte(0x70 | (a >>> 8))}${byte(a)}-` +
-    `${byte(b >>> 8)}${byte(b)}-${byte(randomB >>> 8)}${byte(randomB)}` +
-    `${byte(tail >>> 24)}${byte(tail >>> 16)}${byte(tail >>> 8)}${byte(tail)}`
+    `${quad(high >>> 16)}${quad(high)}-${quad(atMs % 65_536)}-${quad(0x7000 | (randomA >>> 14))}-` +
+    `${quad(0x8000 | (randomA & 0x3fff))}-${quad(randomB)}${quad(tail >>> 16)}${quad(tail)}`
   )
 }
 

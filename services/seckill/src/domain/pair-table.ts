@@ -7,6 +7,8 @@ export class PairTable {
   /** Triples campaign + 1, user, count; a first word of 0 marks a free slot. */
   #cells: Uint32Array = new Uint32Array(3 * 512)
   #mask = 511
+  /** Where the last pair asked for lies: a purchase reads its pair and then adds to it. */
+  #last = 0
   #size = 0
 
   /** Number of pairs ever counted. */
@@ -46,6 +48,12 @@ export class PairTable {
   }
 
   #find(campaign: number, user: number): number {
+    const last = this.#last
+    if (this.#cells[last] === campaign + 1 && this.#cells[last + 1] === user) return last
+    return (this.#last = this.#probe(campaign, user))
+  }
+
+  #probe(campaign: number, user: number): number {
     let hash = Math.imul(user + 0x7f4a7c15, 0x9e3779b1) ^ Math.imul(campaign + 1, 0x85ebca6b)
     hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad)
     hash ^= hash >>> 15
@@ -61,10 +69,11 @@ export class PairTable {
     const old = this.#cells
     this.#mask = this.#mask * 2 + 1
     this.#cells = new Uint32Array(3 * (this.#mask + 1))
+    this.#last = 0
     for (let from = 0; from < old.length; from += 3) {
       const campaign = old[from] as number
       if (campaign === 0) continue
-      const at = this.#find(campaign - 1, old[from + 1] as number)
+      const at = this.#probe(campaign - 1, old[from + 1] as number)
       this.#cells[at] = campaign
       this.#cells[at + 1] = old[from + 1] as number
       this.#cells[at + 2] = old[from + 2] as number

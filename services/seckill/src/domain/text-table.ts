@@ -19,6 +19,10 @@ export class TextTable {
   #scratch: Uint8Array = new Uint8Array(1024)
   #scratchLength = 0
   #scratchHash = 0
+  // One purchase asks for its buyer three times and more: what was loaded and found last is kept.
+  #loadedText = ''
+  #loadedSalt = -1
+  #found = unknown
 
   /** `seed` makes the hash differ from process to process; it changes no answer. */
   constructor(seed = 0) {
@@ -43,14 +47,13 @@ export class TextTable {
   /** The number of `text` under `salt`; -1 where it was never added. Expected O(length). */
   find(salt: number, text: string): number {
     this.#load(salt, text)
-    return this.#lookup(salt)
+    return (this.#found = this.#found === unknown ? this.#lookup(salt) : this.#found)
   }
 
   /** The number of `text` under `salt`, adding it where it is new. Expected O(length). */
   add(salt: number, text: string): number {
-    this.#load(salt, text)
-    const found = this.#lookup(salt)
-    return found >= 0 ? found : this.#append(salt)
+    const found = this.find(salt, text)
+    return found >= 0 ? found : (this.#found = this.#append(salt))
   }
 
   /** The text numbered `index`, which must exist. */
@@ -81,10 +84,15 @@ export class TextTable {
     this.#bytes = grown(columns.bytes, new Uint8Array(room(columns.bytes.length, 4096)))
     this.#salts = grown(columns.salts, new Uint32Array(room(this.#size, 256)))
     this.#offsets = grown(columns.offsets, new Uint32Array(this.#salts.length + 1))
+    this.#found = unknown
     this.#rehash(room(this.#size * 2, 512))
   }
 
   #load(salt: number, text: string): void {
+    if (salt === this.#loadedSalt && text === this.#loadedText) return
+    this.#loadedSalt = salt
+    this.#loadedText = text
+    this.#found = unknown
     const length = text.length
     if (length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(length * 6)
     const scratch = this.#scratch
@@ -171,6 +179,8 @@ export class TextTable {
   }
 }
 
+/** Not looked up since it was loaded. */
+const unknown = -2
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 

@@ -12,6 +12,7 @@ import { writeEvent } from '../domain/event-codec.ts'
 import { create, rehearsalLimits } from '../domain/rehearsal.ts'
 import { EmbeddedLedger } from './embedded-ledger.ts'
 import type { PlainCommand, PurchaseRequest } from './ledger.ts'
+import type { LedgerOptions } from './ledger-options.ts'
 import { beginRecord, endRecord } from './record.ts'
 
 interface Stage {
@@ -23,6 +24,7 @@ interface Stage {
 async function stage(
   disk: SimulatedDisk = new SimulatedDisk({ chance: new SeededChance(7) }),
   clock: VirtualClock = new VirtualClock(),
+  over: Partial<LedgerOptions> = {},
 ): Promise<Stage> {
   const ledger = await EmbeddedLedger.open({
     folder: 'ledger',
@@ -31,6 +33,7 @@ async function stage(
     log: silentLog,
     limits: rehearsalLimits,
     chance: new SeededChance(clock.now()),
+    ...over,
   })
   return { disk, clock, ledger }
 }
@@ -51,6 +54,20 @@ function code(outcome: Outcome | Promise<Outcome>): string {
   assert(!(outcome instanceof Promise), 'the answer should have come at once')
   return outcome.kind === 'refused' ? outcome.code : outcome.kind
 }
+
+test('an idle disk begins before a large turn is over, and nobody is answered before it is durable', async () => {
+  const { ledger } = await stage(undefined, undefined, { recordBytesEarly: 100 })
+  await ledger.run(make('p', 10))
+  const before = ledger.counters
+  const answers = ['a', 'b', 'c', 'd', 'e'].map((userId) => ledger.purchase(want(userId)))
+  assert.equal(ledger.counters.appends, before.appends + 1, 'the first part is on its way')
+  assert.equal((await answers[0])?.kind, 'reserved')
+  assert.ok(ledger.counters.durableSequence < before.sequence + 5, 'the second is still under way')
+  await Promise.all(answers)
+  assert.equal(ledger.counters.appends, before.appends + 2)
+  assert.equal(ledger.counters.durableSequence, before.sequence + 5)
+  await ledger.close()
+})
 
 test('commands of one turn share one append, and are answered after it is durable', async () => {
   const { ledger } = await stage()

@@ -49,6 +49,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #turn: (task: () => void) => void
   readonly #crash: (name: string) => void
   readonly #pendingBytesMax: number
+  readonly #recordBytesEarly: number
   readonly #randoms: () => number
   #scheduled = false
   /** Settles when the events of this turn are durable. */
@@ -71,6 +72,7 @@ export class EmbeddedLedger implements Ledger {
     this.#turn = options.turn ?? ((task) => void setImmediate(task))
     this.#crash = options.crash ?? crashPoint
     this.#pendingBytesMax = options.pendingBytesMax ?? 16 * 1024 * 1024
+    this.#recordBytesEarly = options.recordBytesEarly ?? 16 * 1024
     this.#randoms = randomSource(options.chance)
     this.#clock = new StoreClock(options.clock)
     this.#feed = new Feed(journal)
@@ -89,9 +91,7 @@ export class EmbeddedLedger implements Ledger {
       limits: options.limits,
       emit: (event) => {
         if (this.#writer.length === 0) beginRecord(this.#writer, this.#sale.sequence)
-        const from = this.#writer.length
         writeEvent(this.#writer, event)
-        this.#chain.add(this.#writer.view(from))
       },
     }
   }
@@ -105,8 +105,8 @@ export class EmbeddedLedger implements Ledger {
       log: options.log,
       ...(options.disk ? { disk: options.disk } : {}),
       ...(options.crash ? { crash: options.crash } : {}),
-      // The ledger's own turn is over when it appends: an idle journal may write at once.
-      turn: (task) => (inFlush ? queueMicrotask(task) : turn(task)),
+      // The ledger's own turn is over when it appends: an idle journal writes at once.
+      turn: (task) => (inFlush ? task() : turn(task)),
     })
     try {
       const recovery = await recoverSale(journal, options.clock)
@@ -266,9 +266,10 @@ export class EmbeddedLedger implements Ledger {
     const outcome = execute(this.#core, command, this.#clock.now())
     if (this.#sale.sequence !== before) {
       this.#crash('ledger.after-decision')
-      if (this.#writer.length > recordBytesSoft) this.#flush()
+      const durable = this.#whenDurable(outcome)
+      if (this.#writer.length > this.#recordBytesMax) this.#flush()
       else this.#schedule()
-      return this.#whenDurable(outcome)
+      return durable
     }
     if (restsOnPending(this.#sale, this.#durableSequence, outcome))
       return this.#whenDurable(outcome)
@@ -276,9 +277,8 @@ export class EmbeddedLedger implements Ledger {
     return outcome
   }
 
-  async #whenDurable(outcome: Outcome): Promise<Outcome> {
-    await this.#settled()
-    return outcome
+  #whenDurable(outcome: Outcome): Promise<Outcome> {
+    return this.#settled().then(() => outcome)
   }
 
   /** Settles when everything taken so far is durable; one promise a turn. */
@@ -291,6 +291,11 @@ export class EmbeddedLedger implements Ledger {
       this.#waiting.catch(ignore)
     }
     return this.#waiting
+  }
+
+  /** Bytes of events that make a record before the turn is over. */
+  get #recordBytesMax(): number {
+    return this.#journal.pendingBytes === 0 ? this.#recordBytesEarly : recordBytesSoft
   }
 
   #schedule(): void {

@@ -25,6 +25,8 @@ export interface LedgerOptions {
   readonly snapshotEvents?: number
   /** Bytes that may wait for the disk before purchases are refused with `overloaded`. Default 16 MiB. */
   readonly pendingBytesMax?: number
+  /** An idle disk begins to write once a turn holds this many bytes, while the turn goes on. Default 16 KiB. */
+  readonly recordBytesEarly?: number
 }
 
 /** A count of every campaign at one record of the log. */

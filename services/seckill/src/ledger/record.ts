@@ -5,9 +5,12 @@ import { readEvent } from '../domain/event-codec.ts'
 
 /**
  * One record of the journal = the events of one turn: a version byte, the number of the first
- * event (f64), the events, and the chain's link after the last of them.
+ * event (f64), the events, and the chain's link over them. Version 1 had a link an event, which
+ * cost as much as the decision itself and told no more: a record is durable whole or not at all.
  */
-const version = 1
+const version = 2
+/** Bytes before the events. */
+const headBytes = 9
 
 /** Begins a record whose first event has this number. */
 export function beginRecord(writer: ByteWriter, firstSequence: number): void {
@@ -16,26 +19,29 @@ export function beginRecord(writer: ByteWriter, firstSequence: number): void {
   writer.f64(firstSequence)
 }
 
-/** Ends the record with the chain's link. */
+/** Adds the record's events to the chain and ends it with the link. */
 export function endRecord(writer: ByteWriter, chain: Chain): void {
+  chain.add(writer.view(headBytes))
   writer.raw(chain.head())
 }
 
-/** Sees one event of a record, with its number and its bytes; the bytes are valid during the call. */
-export type SeeEvent = (event: SaleEvent, sequence: number, bytes: Uint8Array) => void
+/** Adds the events of a whole record to the chain; false where its link says something else. */
+export function follows(payload: Uint8Array, chain: Chain): boolean {
+  chain.add(payload.subarray(headBytes, payload.length - linkBytes))
+  return chain.is(payload.subarray(payload.length - linkBytes))
+}
+
+/** Sees one event of a record, with its number. */
+export type SeeEvent = (event: SaleEvent, sequence: number) => void
 
 /**
- * Shows the events of a record in order. Returns the link it ends with. Throws `RangeError` where
- * the bytes are not a record.
+ * Shows the events of a record in order. Throws `RangeError` where the bytes are not a record.
  */
-export function readRecord(payload: Uint8Array, see: SeeEvent): Uint8Array {
+export function readRecord(payload: Uint8Array, see: SeeEvent): void {
   const reader = new ByteReader(payload)
-  if (reader.u8() !== version) throw new RangeError('the record has an unknown version')
+  const written = reader.u8()
+  if (written !== version)
+    throw new RangeError(`the record has version ${written}; this program reads ${version}`)
   let sequence = reader.f64()
-  while (reader.left > linkBytes) {
-    const from = reader.at
-    const event = readEvent(reader)
-    see(event, sequence++, payload.subarray(from, reader.at))
-  }
-  return reader.raw(linkBytes)
+  while (reader.left > linkBytes) see(readEvent(reader), sequence++)
 }
