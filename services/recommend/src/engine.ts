@@ -7,6 +7,7 @@ import { RecommendState } from './domain/state.ts'
 import { Ingest, topics } from './ingest.ts'
 import { Recommender, type AskChannel } from './recommender.ts'
 import { ServedModels } from './served-models.ts'
+import { placementsOf, rulesOf } from './rerank-settings.ts'
 import type { RecommendSettings } from './settings.ts'
 import { Snapshots } from './snapshots.ts'
 import { Trainer } from './trainer.ts'
@@ -68,6 +69,8 @@ export class Engine {
       telemetry,
       requestBudgetMs: settings.requestBudgetMs,
       channelBudgetMs: settings.channelBudgetMs,
+      rules: rulesOf(settings),
+      placements: placementsOf(settings),
       replaying: () => !this.#caughtUp,
       ...(ask ? { ask } : {}),
     })

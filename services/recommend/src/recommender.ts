@@ -1,4 +1,5 @@
 import { SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api'
+import { SeededChance, uuidv7 } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { errorText } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
@@ -7,12 +8,14 @@ import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { RecommendedItem } from './contract.ts'
 import { addNormalised, topOf, type Ranked } from './domain/recall/blend.ts'
 import type { History } from './domain/history.ts'
-import { reasonFor, type Language } from './domain/reason.ts'
+import { placementReason, reasonFor, type Language } from './domain/reason.ts'
 import { BoardPool, type Scores } from './domain/recall/scores.ts'
 import { speak, type Asker, type Knowledge, type Voice } from './domain/recall/knowledge.ts'
 import type { RecommendState } from './domain/state.ts'
 import { candidateFilter, type CandidateRules } from './domain/recall/candidate-filter.ts'
-import { rerank, type RerankOptions } from './domain/rerank.ts'
+import { Likeness } from './domain/rerank/likeness.ts'
+import { noRules, rerank, type Placed, type RerankRules } from './domain/rerank/rerank.ts'
+import { extrasOf, type PlacementRules } from './domain/rerank/extras.ts'
 import type { ServedModels } from './served-models.ts'
 
 /** One request for a list. */
@@ -24,6 +27,7 @@ export interface RecommendQuery extends CandidateRules {
 
 /** The list, and what is missing from it. */
 export interface RecommendResult {
+  readonly requestId: string
   readonly model: string
   readonly items: readonly RecommendedItem[]
   readonly degraded: readonly string[]
@@ -50,7 +54,8 @@ export interface RecommenderOptions {
   readonly telemetry: Telemetry
   readonly requestBudgetMs: number
   readonly channelBudgetMs: number
-  readonly rerank?: RerankOptions
+  readonly rules?: RerankRules
+  readonly placements?: PlacementRules
   /** True while the log is still being read: answers say so. */
   readonly replaying?: () => boolean
   /** Asks a channel. Default: the pure channels of the domain. Tests pass hung and failing ones. */
@@ -73,6 +78,7 @@ const candidatesMax = 400
 export class Recommender {
   readonly #options: RecommenderOptions
   readonly #pool = new BoardPool()
+  #likeness: { readonly version: number; readonly of: Likeness } | undefined
 
   constructor(options: RecommenderOptions) {
     this.#options = options
@@ -88,7 +94,8 @@ export class Recommender {
     )
     const context = trace.setSpan(parent, main)
     try {
-      const { models, blend, blendWithRepeats, name } = served.now()
+      const { models, blend, blendWithRepeats, name, version } = served.now()
+      const requestId = uuidv7(clock.now())
       const degraded: string[] = this.#options.replaying?.() ? ['state'] : []
       const history = this.#features(query.userId, context)
       const knowledge = state.knowledge(models)
@@ -96,11 +103,11 @@ export class Recommender {
       const parts = query.seen === 'include' ? blendWithRepeats : blend
       const heard = await this.#recall({ parts, knowledge, asker, context, degraded })
       const ranked = this.#merge(query, history, heard, context)
-      const chosen = this.#rerank(query, ranked, context)
+      const chosen = this.#rerank(query, { ranked, history, requestId, version }, context)
       const items = this.#explain(query, { chosen, heard, asker, knowledge })
       for (const { scores } of heard) this.#pool.give(scores)
       main.setAttribute('candidates.count', ranked.length)
-      return { model: name, items, degraded }
+      return { requestId, model: name, items, degraded }
     } catch (caught) {
       main.recordException(caught instanceof Error ? caught : errorText(caught))
       main.setStatus({ code: SpanStatusCode.ERROR })
@@ -243,14 +250,35 @@ export class Recommender {
     for (let item = state.catalogue.size - 1; item >= 0 && ranked.length < most; item--) add(item)
   }
 
-  #rerank(query: RecommendQuery, ranked: readonly Ranked[], context: Context): readonly Ranked[] {
+  #rerank(
+    query: RecommendQuery,
+    made: {
+      readonly ranked: readonly Ranked[]
+      readonly history: History
+      readonly requestId: string
+      readonly version: number
+    },
+    context: Context,
+  ): readonly Placed[] {
     const span = this.#span(spanNames.recommendRerank, context)
-    const chosen = rerank(
-      ranked,
-      query.numItems,
-      this.#options.state.catalogue,
-      this.#options.rerank,
-    )
+    const { state, clock, rules = noRules, placements } = this.#options
+    const { catalogue } = state
+    if (this.#likeness?.version !== made.version)
+      this.#likeness = {
+        version: made.version,
+        of: new Likeness(catalogue, state.covisitation),
+      }
+    const allowed = candidateFilter(catalogue, made.history, query)
+    const input = {
+      ranked: made.ranked,
+      most: query.numItems,
+      catalogue,
+      likeness: this.#likeness.of,
+      nowMs: clock.now(),
+      chance: new SeededChance(seedOf(made.requestId)),
+      ...extrasOf({ placements, rules, catalogue, allowed }),
+    }
+    const chosen = rerank(input, rules)
     span.end()
     return chosen
   }
@@ -258,7 +286,7 @@ export class Recommender {
   #explain(
     query: RecommendQuery,
     from: {
-      readonly chosen: readonly Ranked[]
+      readonly chosen: readonly Placed[]
       readonly heard: readonly Heard[]
       readonly asker: Asker
       readonly knowledge: Knowledge
@@ -277,7 +305,7 @@ export class Recommender {
       nowMs: from.asker.nowMs,
       language: query.language,
     }
-    return from.chosen.map(({ item, score }) => {
+    return from.chosen.map(({ item, score, placement }) => {
       let best: Voice | undefined
       let most = 0
       from.heard.forEach(({ voice, scores }, at) => {
@@ -286,7 +314,10 @@ export class Recommender {
         most = share
         best = voice
       })
-      const reason = reasonFor(item, best, source)
+      const reason =
+        placement === 'ranked' || placement === 'fresh'
+          ? reasonFor(item, best, source)
+          : placementReason(placement, query.language)
       return { itemId: catalogue.at(item)?.itemId ?? '', score: rounded(score), reason }
     })
   }
@@ -294,6 +325,14 @@ export class Recommender {
   #span(name: string, context: Context): Span {
     return this.#options.telemetry.tracer.startSpan(name, {}, context)
   }
+}
+
+/** Chance for one request: the same request id gives the same list. */
+function seedOf(requestId: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < requestId.length; at++)
+    hash = Math.imul(hash ^ requestId.charCodeAt(at), 0x01000193)
+  return hash >>> 0
 }
 
 const rounded = (score: number): number => Math.round(score * 1e6) / 1e6

@@ -4,7 +4,6 @@ import type { Request, Response } from '@spate/http/exchange'
 import { jsonReader } from '@spate/http/json'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
-import { uuidv7 } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault, shown } from '@spate/runtime/fault'
 import { recommendBody, wireLimits, type RecommendAnswer, type RecommendBody } from './contract.ts'
@@ -40,7 +39,7 @@ export function recommendRoutes(parts: RouteParts): Route[] {
   ]
 }
 
-function recommendRoute({ recommender, clock }: RouteParts): Route {
+function recommendRoute({ recommender }: RouteParts): Route {
   return typedRoute({
     method: 'POST',
     path: '/recommend',
@@ -56,9 +55,12 @@ function recommendRoute({ recommender, clock }: RouteParts): Route {
         exclude: body.exclude,
         language: languageOf(request),
       }
-      const { model, items, degraded } = await recommender.recommend(query, request.context)
+      const { requestId, model, items, degraded } = await recommender.recommend(
+        query,
+        request.context,
+      )
       const answer: RecommendAnswer = {
-        requestId: uuidv7(clock.now()),
+        requestId,
         model,
         items,
         ...(degraded.length === 0 ? {} : { degraded }),

@@ -6,9 +6,11 @@ import {
   type RateLimitSettings,
 } from '@spate/http/settings'
 import { duration, integer, type TableOf } from '@spate/runtime/settings'
+import { rerankSettings, type RerankSettings } from './rerank-settings.ts'
 
 /** Settings of the recommend program. */
-export interface RecommendSettings extends ListenSettings, ListenLimits, RateLimitSettings {
+export interface RecommendSettings
+  extends ListenSettings, ListenLimits, RateLimitSettings, RerankSettings {
   readonly itemsMax: number
   readonly usersMax: number
   readonly eventsPerUserMax: number
@@ -28,6 +30,7 @@ export const recommendSettings: TableOf<RecommendSettings> = {
   ...listenSettings(8082),
   ...listenLimitSettings,
   ...rateLimitSettings,
+  ...rerankSettings,
   itemsMax: integer(1_000_000, 1, 10_000_000, 'Items held; events on further ones are refused'),
   usersMax: integer(
     1_000_000,

@@ -6,7 +6,7 @@ import { weigh } from './recall/profile.ts'
 
 /** Why an item is in a list; the evidence is read from the very tables that brought it there. */
 export interface Reason {
-  readonly channel: ChannelName | 'fallback'
+  readonly channel: ChannelName | 'fallback' | 'pinned' | 'sponsored' | 'explored'
   /** One sentence for the user, in the language asked for. */
   readonly text: string
   readonly evidence: {
@@ -124,6 +124,21 @@ function popularReason(
     text: spanTexts[span][language === 'en' ? 1 : 0],
     evidence: { span },
   }
+}
+
+const placementTexts = {
+  pinned: ['店铺推荐', 'Chosen by the shop'],
+  sponsored: ['推广', 'Sponsored'],
+  explored: ['新品尝鲜', 'Something new to try'],
+} as const
+
+/** The reason for an item that is there by a rule and not by its rank. */
+export function placementReason(
+  placement: keyof typeof placementTexts,
+  language: Language,
+): Reason {
+  const [chinese, english] = placementTexts[placement]
+  return plain(placement, language, chinese, english)
 }
 
 function plain(
