@@ -17,18 +17,26 @@ export const kindWeights: Readonly<Record<EventKind, number>> = {
   impression: 0,
 }
 
+/** What a caller may say of a user: a segment, an age group, a score of another system. */
+export type Attributes = Readonly<Record<string, string | number | boolean>>
+
 /** One user's events, oldest first; the three lists run side by side. Do not change them. */
 export interface History {
   readonly items: readonly number[]
   readonly timesMs: readonly number[]
   /** Index into `eventKinds`. */
   readonly kinds: readonly number[]
+  /** Goes up with every change; absent for users nobody has met. */
+  readonly revision?: number
+  readonly attributes?: Attributes
 }
 
 interface MutableHistory {
   items: number[]
   timesMs: number[]
   kinds: number[]
+  revision: number
+  attributes?: Attributes
 }
 
 /** A history without events. */
@@ -52,17 +60,21 @@ export interface Placed {
 }
 
 /**
- * What each user did, in order of time, bounded in users and in events a user. Recording is O(1)
- * for events in order and O(events kept) for late ones.
+ * What each user did, in order of time, bounded in users and in events a user. Events of the same
+ * moment are in order of item id and kind, so the order in which events arrive leaves no trace.
+ * Recording is O(1) for events in order and O(events kept) for late ones.
  */
 export class Histories {
   readonly #limits: HistoryLimits
   /** In order of last use, so that the first key is the one to drop. */
   readonly #users = new Map<string, MutableHistory>()
+  readonly #idOf: (item: number) => string
   #evictions = 0
 
-  constructor(limits: HistoryLimits) {
+  /** `idOf`: the id of an item, by its number. */
+  constructor(limits: HistoryLimits, idOf: (item: number) => string = String) {
     this.#limits = limits
+    this.#idOf = idOf
   }
 
   /** Users kept now. */
@@ -86,14 +98,10 @@ export class Histories {
 
   /** Records one event at its place in time. */
   record(userId: string, item: number, timeMs: number, kind: number): Placed {
-    const known = this.#users.get(userId)
-    const history = known ?? { items: [], timesMs: [], kinds: [] }
-    if (known) this.#users.delete(userId)
-    this.#users.set(userId, history)
-    const dropped = this.#makeRoom()
+    const { history, dropped } = this.#touch(userId)
     const { items, timesMs, kinds } = history
     let at = items.length
-    while (at > 0 && (timesMs[at - 1] as number) > timeMs) at--
+    while (at > 0 && this.#isAfter(history, at - 1, { item, timeMs, kind })) at--
     const full = items.length >= this.#limits.eventsPerUserMax
     if (full && at === 0) return { history, at: -1 }
     if (at === items.length) {
@@ -114,12 +122,19 @@ export class Histories {
     return dropped === undefined ? { history, at } : { history, at, dropped }
   }
 
+  /** Says what is known of a user beside the events; what was said before is replaced. */
+  describe(userId: string, attributes: Attributes): void {
+    this.#touch(userId).history.attributes = attributes
+  }
+
   /** Puts a whole history in place: for rebuilding from a snapshot. */
   restore(userId: string, history: History): void {
     this.#users.set(userId, {
       items: [...history.items],
       timesMs: [...history.timesMs],
       kinds: [...history.kinds],
+      revision: history.revision ?? 0,
+      ...(history.attributes ? { attributes: history.attributes } : {}),
     })
     this.#makeRoom()
   }
@@ -127,6 +142,28 @@ export class Histories {
   /** Every user, the one to be dropped first at the front. */
   entries(): IterableIterator<[string, History]> {
     return this.#users.entries()
+  }
+
+  #touch(userId: string): { readonly history: MutableHistory; readonly dropped?: string } {
+    const known = this.#users.get(userId)
+    const history = known ?? { items: [], timesMs: [], kinds: [], revision: 0 }
+    history.revision++
+    if (known) this.#users.delete(userId)
+    this.#users.set(userId, history)
+    const dropped = this.#makeRoom()
+    return dropped === undefined ? { history } : { history, dropped }
+  }
+
+  #isAfter(
+    { items, timesMs, kinds }: History,
+    at: number,
+    event: { readonly item: number; readonly timeMs: number; readonly kind: number },
+  ): boolean {
+    const timeMs = timesMs[at] as number
+    if (timeMs !== event.timeMs) return timeMs > event.timeMs
+    const item = items[at] as number
+    if (item === event.item) return (kinds[at] as number) > event.kind
+    return this.#idOf(item) > this.#idOf(event.item)
   }
 
   #makeRoom(): string | undefined {

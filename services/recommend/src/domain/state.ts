@@ -6,7 +6,7 @@ import {
 } from './recall/covisitation.ts'
 import { EventMemory } from './event-memory.ts'
 import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
-import { eventKinds, Histories, kindWeights, type EventKind } from './history.ts'
+import { eventKinds, Histories, kindWeights, type Attributes, type EventKind } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
 import type { Knowledge, Models } from './recall/knowledge.ts'
 import { Popularity, type PopularityState } from './recall/popularity.ts'
@@ -69,6 +69,8 @@ type SavedUser = readonly [
   items: Uint32Array,
   timesMs: Float64Array,
   kinds: Uint8Array,
+  revision: number,
+  attributes: Attributes | undefined,
 ]
 
 /** What became of an event. */
@@ -89,17 +91,19 @@ export class RecommendState {
 
   constructor(limits: StateLimits = stateLimits, saved?: SavedState) {
     this.catalogue = new Catalogue(limits.itemsMax)
-    this.histories = new Histories(limits)
+    this.histories = new Histories(limits, (item) => this.catalogue.at(item)?.itemId ?? '')
     this.popularity = new Popularity(saved?.popularity)
     this.covisitation = new Covisitation(covisitationDefaults, saved?.covisitation)
     this.counters = new ItemCounters(saved?.counters)
     this.#eventMemory = new EventMemory(limits.eventIdsMax, saved?.eventIds)
     for (const item of saved?.items ?? []) this.catalogue.put(item)
-    for (const [userId, items, timesMs, kinds] of saved?.users ?? [])
+    for (const [userId, items, timesMs, kinds, revision, attributes] of saved?.users ?? [])
       this.histories.restore(userId, {
         items: [...items],
         timesMs: [...timesMs],
         kinds: [...kinds],
+        revision,
+        ...(attributes ? { attributes } : {}),
       })
     for (const [, items] of saved?.users ?? []) this.#events += items.length
   }
@@ -126,7 +130,7 @@ export class RecommendState {
     if (strength === 0) return
     const placed = this.histories.record(userId, item, timeMs, eventKinds.indexOf(kind))
     this.popularity.observe(item, timeMs, strength)
-    if (placed.at >= 0) this.covisitation.observe(placed.history, placed.at, strength)
+    if (placed.at >= 0) this.covisitation.observe(placed.history, placed.at)
   }
 
   /** Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back. */
@@ -139,6 +143,11 @@ export class RecommendState {
       this.record(step.userId, item, step.atMs, 'purchase')
     } else if (stockComesBack.has(step.type)) this.catalogue.moveStock(item, step.quantity)
     return { kind: 'applied' }
+  }
+
+  /** What a caller says of a user. */
+  describeUser(userId: string, attributes: Attributes): void {
+    this.histories.describe(userId, attributes)
   }
 
   /** Adds or replaces an item. */
@@ -184,6 +193,8 @@ export class RecommendState {
         Uint32Array.from(history.items),
         Float64Array.from(history.timesMs),
         Uint8Array.from(history.kinds),
+        history.revision ?? 0,
+        history.attributes,
       ]),
       popularity: this.popularity.save(),
       covisitation: this.covisitation.save(),

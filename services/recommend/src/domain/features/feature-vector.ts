@@ -1,8 +1,8 @@
 import type { Catalogue, Item } from '../catalogue.ts'
-import { eventKinds } from '../history.ts'
+import { eventKinds, type Attributes } from '../history.ts'
 import type { Covisitation } from '../recall/covisitation.ts'
 import type { ItemCounters } from './item-counters.ts'
-import { sessionGapMs, type Attributes, type UserFeatures } from './user-features.ts'
+import { sessionGapMs, type UserFeatures } from './user-features.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs

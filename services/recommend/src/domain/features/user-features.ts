@@ -1,12 +1,9 @@
 import type { Catalogue } from '../catalogue.ts'
-import { eventKinds, kindWeights, type History } from '../history.ts'
+import { eventKinds, kindWeights, type Attributes, type History } from '../history.ts'
 import { windowHours } from './hour-windows.ts'
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-
-/** What a caller may say of a user: a segment, an age group, a score of another system. */
-export type Attributes = Readonly<Record<string, string | number | boolean>>
 
 /**
  * What is known of a user, as of the latest event, in plain values: the very thing that is cached,
@@ -16,6 +13,8 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>
 export interface UserFeatures {
   /** Of the definition: values of another version are passed over. */
   readonly version: typeof featuresVersion
+  /** Of the history they were made from. */
+  readonly revision: number
   /** Events looked at. */
   readonly events: number
   /** Ms since the Unix epoch; 0 where there is none. */
@@ -59,6 +58,7 @@ const interestHalfLifeMs = 30 * dayMs
 /** What is assumed of somebody nobody has met. */
 export const coldUser: UserFeatures = Object.freeze({
   version: featuresVersion,
+  revision: 0,
   events: 0,
   firstMs: 0,
   lastMs: 0,
@@ -76,14 +76,10 @@ export const coldUser: UserFeatures = Object.freeze({
  * The features of a user, from the latest 200 events of the history. The one definition: requests,
  * warm-up and replays all come through here. O(events).
  */
-export function userFeaturesOf(
-  history: History,
-  catalogue: Catalogue,
-  attributes: Attributes = {},
-): UserFeatures {
-  const { items, timesMs, kinds } = history
+export function userFeaturesOf(history: History, catalogue: Catalogue): UserFeatures {
+  const { items, timesMs, kinds, revision = 0, attributes = {} } = history
   const end = items.length
-  if (end === 0) return { ...coldUser, attributes }
+  if (end === 0) return { ...coldUser, revision, attributes }
   const first = Math.max(0, end - eventsMax)
   const lastMs = timesMs[end - 1] as number
   const lastHour = Math.floor(lastMs / hourMs)
@@ -101,6 +97,7 @@ export function userFeaturesOf(
   }
   return {
     version: featuresVersion,
+    revision,
     events: end - first,
     firstMs: timesMs[first] as number,
     lastMs,

@@ -104,7 +104,7 @@ export function knowledgeOf(interactions: Interactions, models: Models): Knowled
     history.items.forEach((item, at) => {
       popularity.observe(item, history.timesMs[at] as number, 1)
       // As events come one by one: each finds only those before it.
-      covisitation.observe(history, at, 1, at + 1)
+      covisitation.observe(history, at, at + 1)
     })
   }
   return { itemCount: interactions.itemCount, popularity, covisitation, models }

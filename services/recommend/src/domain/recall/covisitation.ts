@@ -1,6 +1,6 @@
 import { ForwardDecay } from '../forward-decay.ts'
 import { GrowingArray } from '../growing-array.ts'
-import type { History } from '../history.ts'
+import { eventKinds, kindWeights, type History } from '../history.ts'
 
 /** Bounds and shape of the co-visitation table. */
 export interface CovisitationOptions {
@@ -69,33 +69,26 @@ export class Covisitation {
 
   /**
    * Pairs the event at index `at` of `history` with its neighbours in time. `known`: how many
-   * events of the history have been observed, this one included; all of them by default.
+   * events of the history have been observed, this one included; all of them by default. A pair is
+   * as strong as the kind of its later event. A late event also moves those around it apart, so the
+   * order of arrival leaves no trace while nothing is pruned. O(window), late ones O(window^2).
    */
-  observe(
-    history: History,
-    at: number,
-    weight: number,
-    known: number = history.items.length,
-  ): void {
-    const { items, timesMs } = history
-    const item = items[at] as number
-    const timeMs = timesMs[at] as number
+  observe(history: History, at: number, known: number = history.items.length): void {
+    const timeMs = history.timesMs[at] as number
     const scale = this.#decay.scaleFor(timeMs)
     if (scale !== 1) this.#scale(scale)
     if (this.#newestMs === undefined || timeMs > this.#newestMs) this.#moveTo(timeMs)
-    const unit = weight * this.#decay.weightAt(timeMs)
-    const first = Math.max(0, at - this.options.window)
-    for (let before = at - 1; before >= first; before--) {
-      const other = items[before] as number
-      if (other === item) continue
-      this.#add(other, item, unit / (at - before))
-      if (timesMs[before] === timeMs) this.#add(item, other, unit / (at - before))
-    }
-    // Only a late event has later ones already: it is their predecessor.
-    const last = Math.min(known - 1, at + this.options.window)
+    const { window } = this.options
+    const first = Math.max(0, at - window)
+    const last = Math.min(known - 1, at + window)
+    for (let before = at - 1; before >= first; before--)
+      this.#pair(history, before, at, 1 / (at - before))
     for (let after = at + 1; after <= last; after++) {
-      const other = items[after] as number
-      if (other !== item) this.#add(item, other, unit / (after - at))
+      this.#pair(history, at, after, 1 / (after - at))
+      for (let before = at - 1; before >= after - 1 - window && before >= 0; before--) {
+        const apart = after - before
+        this.#pair(history, before, after, (apart > window ? 0 : 1 / apart) - 1 / (apart - 1))
+      }
     }
   }
 
@@ -132,10 +125,25 @@ export class Covisitation {
     this.#unit = this.#decay.readFactor(newestMs)
   }
 
+  /** Adds what the step from one event of a history to a later one says. */
+  #pair({ items, timesMs, kinds }: History, from: number, to: number, share: number): void {
+    const earlier = items[from] as number
+    const later = items[to] as number
+    if (earlier === later) return
+    const timeMs = timesMs[to] as number
+    const kind = eventKinds[kinds[to] as number] ?? 'other'
+    const weight = share * kindWeights[kind] * this.#decay.weightAt(timeMs)
+    this.#add(earlier, later, weight)
+    if (timesMs[from] === timeMs) this.#add(later, earlier, weight)
+  }
+
   #add(from: number, to: number, weight: number): void {
     let row = this.#rows[from]
     if (!row) this.#rows[from] = row = new Map()
-    row.set(to, (row.get(to) ?? 0) + weight)
+    const before = row.get(to)
+    // A neighbour that was pruned away has nothing left to take from.
+    if (weight <= 0 && before === undefined) return
+    row.set(to, (before ?? 0) + weight)
     this.#incoming.add(to, weight)
     if (row.size > 2 * this.options.rowMax) this.#prune(from, row)
   }
