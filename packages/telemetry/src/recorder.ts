@@ -1,13 +1,16 @@
-import type { TimeInput } from '@opentelemetry/api'
+import type { TimeInput, TraceState } from '@opentelemetry/api'
 import type { Clock } from '@spate/runtime/clock'
 import type { AttributeGate, PlainAttributes } from './attributes.ts'
 import type { IdSource } from './ids.ts'
-import type { LocalTrace, TraceKeeper, WaitingSpan } from './local-trace.ts'
+import { Departures, type RowSink } from './departures.ts'
+import type { LocalTrace, TraceKeeper } from './local-trace.ts'
 import type { CounterSeries, MetricRegistry } from './metrics.ts'
 import { metricNames } from './names.ts'
-import { RouteTable, type RouteStats } from './route-stats.ts'
+import { HostTable } from './host-table.ts'
+import { RouteTable } from './route-stats.ts'
 import type { RootFacts, Sampler, Verdict } from './sampler.ts'
-import type { SpanRecord, SpanSink } from './span-record.ts'
+import type { SpanSink } from './span-record.ts'
+import { SpanRows } from './span-rows.ts'
 import { TailBoard } from './tail-board.ts'
 import type { Threshold } from './threshold.ts'
 import { withThreshold } from './trace-state.ts'
@@ -22,6 +25,9 @@ export interface RecorderParts {
   readonly sampler: Sampler
   readonly metrics: MetricRegistry
   readonly sinks: readonly SpanSink[]
+  readonly rowSinks: readonly RowSink[]
+  /** Spans held until their local roots are judged. Default `rowsMax`. */
+  readonly spansHeld?: number
   readonly service: string
   readonly resource: PlainAttributes
 }
@@ -36,17 +42,24 @@ export class Recorder implements TraceKeeper {
   readonly metrics: MetricRegistry
   readonly service: string
   readonly resource: PlainAttributes
+  readonly rows: SpanRows
   readonly board: TailBoard
   readonly routes: RouteTable
+  /** What spans of requests to one host have in common. */
+  readonly hosts: HostTable = new HostTable()
   /** Roots that are not server requests, by span name. */
   readonly tasks: RouteTable
   /** Requests whose traceparent, or tracestate, was not valid. */
   readonly refusedParents: CounterSeries
   readonly refusedStates: CounterSeries
-  readonly #sinks: Set<SpanSink>
-  readonly #kept: CounterSeries
+  readonly departures: Departures
   readonly #dropped: CounterSeries
-  readonly #failedSinks: CounterSeries
+  readonly #lost: CounterSeries
+  #stateKnown: {
+    readonly state: TraceState | undefined
+    readonly threshold: Threshold | undefined
+    readonly text: string
+  } = { state: undefined, threshold: undefined, text: '' }
 
   constructor(parts: RecorderParts) {
     this.clock = parts.clock
@@ -58,16 +71,24 @@ export class Recorder implements TraceKeeper {
     this.service = parts.service
     this.resource = parts.resource
     this.board = TailBoard.of(parts.clock)
-    this.#sinks = new Set(parts.sinks)
+    this.rows = new SpanRows(parts.spansHeld)
     this.routes = new RouteTable(parts.metrics.histogram(metricNames.httpServerDuration))
     this.tasks = new RouteTable(parts.metrics.histogram(metricNames.taskDuration))
     const refused = parts.metrics.counter(metricNames.contextsRefused)
     this.refusedParents = refused.series({ field: 'traceparent' })
     this.refusedStates = refused.series({ field: 'tracestate' })
     const spans = parts.metrics.counter(metricNames.spans)
-    this.#kept = spans.series({ outcome: 'kept' })
+    const kept = spans.series({ outcome: 'kept' })
+    const failed = spans.series({ outcome: 'sink_failed' })
     this.#dropped = spans.series({ outcome: 'dropped' })
-    this.#failedSinks = spans.series({ outcome: 'sink_failed' })
+    this.#lost = spans.series({ outcome: 'no_room' })
+    this.departures = new Departures({
+      rowSinks: parts.rowSinks,
+      sinks: parts.sinks,
+      left: (count) => kept.add(count),
+      failed: () => failed.add(),
+      nextTurn: (task) => void setImmediate(task),
+    })
   }
 
   /** Wall time in ms of what the api calls a time; now where it is absent. */
@@ -79,11 +100,6 @@ export class Recorder implements TraceKeeper {
     return time < 1e11 ? this.wall.at(time) : time
   }
 
-  addSink(sink: SpanSink): () => void {
-    this.#sinks.add(sink)
-    return () => void this.#sinks.delete(sink)
-  }
-
   /** A server request ended whose span nobody asked for and nobody wants. */
   letGo(): void {
     this.sampler.note(1, false)
@@ -91,59 +107,59 @@ export class Recorder implements TraceKeeper {
   }
 
   /** Ends a local root that is not a server request: facts come from the span itself. */
-  finishRoot(local: LocalTrace, root: WaitingSpan): void {
-    if (local.judged) return
-    const seconds = (root.endMs - root.startMs) / 1000
-    const stats = this.tasks.of(root.name)
-    const slow = seconds > stats.slowSeconds
+  finishRoot(local: LocalTrace, name: string, tookMs: number): void {
+    const seconds = tookMs / 1000
+    const stats = this.tasks.of(name)
     stats.record('', local.failed ? 500 : 200, false, seconds, this.clock.elapsed())
-    this.conclude(local, this.sampler.judge(factsOf(local, local.failed, slow, stats)))
+    const facts = factsOf(local, local.failed, stats.slow, stats.rare)
+    this.conclude(local, this.sampler.judge(facts))
   }
 
   /** Keeps or lets go of a local trace whose root has ended. */
   conclude(local: LocalTrace, judged: Verdict | undefined): void {
-    const count = local.size
+    if (local.state !== 'open') return
     const whole = this.sampler.strategy === 'tail'
     let verdict = judged
     if (whole && !verdict && this.board.isKept(local.traceId))
       verdict = { rule: 'parent', threshold: this.board.thresholdOf(local.traceId) }
-    this.sampler.note(count, verdict !== undefined)
+    this.sampler.note(local.size, verdict !== undefined)
     if (verdict) {
       if (whole) this.board.keep(local.traceId, verdict.threshold)
       return this.#keep(local, verdict.threshold)
     }
-    const drop = (): void => this.#dropped.add(local.drop().length)
-    if (!whole) return drop()
-    this.board.park(local.traceId, { keep: (threshold) => this.#keep(local, threshold), drop })
+    if (!whole) return this.#dropped.add(local.drop())
+    this.board.park(local.traceId, {
+      keep: (threshold) => this.#keep(local, threshold),
+      drop: () => this.#dropped.add(local.drop()),
+    })
   }
 
   #keep(local: LocalTrace, threshold: Threshold | undefined): void {
-    const state = withThreshold(local.start.traceState, threshold)?.serialize() ?? ''
-    const flags = local.flags | 1
-    const records = local.keep(state).map((span) => span.record(state, flags))
-    if (local.overflowed > 0) this.#dropped.add(local.overflowed)
-    this.#emit(records)
+    if (local.state !== 'open') return
+    local.keep(this.#stateText(local.start.traceState, threshold))
+    this.departures.leave(local)
   }
 
-  emitLate(record: SpanRecord): void {
+  /** `state` with `threshold`, as text. Most traces have no other member, and few thresholds occur. */
+  #stateText(state: TraceState | undefined, threshold: Threshold | undefined): string {
+    const known = this.#stateKnown
+    if (state === known.state && threshold === known.threshold) return known.text
+    const text = withThreshold(state, threshold)?.serialize() ?? ''
+    this.#stateKnown = { state, threshold, text }
+    return text
+  }
+
+  emitLate(local: LocalTrace, row: number): void {
     this.sampler.note(1, true)
-    this.#emit([record])
+    this.departures.leaveLate(local, row)
   }
 
-  dropLate(): void {
-    this.#dropped.value++
+  dropLate(spans: number): void {
+    this.#dropped.value += spans
   }
 
-  #emit(records: readonly SpanRecord[]): void {
-    this.#kept.add(records.length)
-    for (const sink of this.#sinks) {
-      try {
-        sink(records)
-      } catch {
-        // A sink that fails must not reach the request whose span it was given.
-        this.#failedSinks.value++
-      }
-    }
+  lost(spans: number): void {
+    this.#lost.value += spans
   }
 }
 
@@ -152,8 +168,8 @@ export function factsOf(
   local: LocalTrace,
   error: boolean,
   slow: boolean,
-  stats: RouteStats,
+  rare: boolean,
 ): RootFacts {
   const { high, low, headSampled, headThreshold } = local.start
-  return { error, slow, rare: stats.rare, high, low, headSampled, headThreshold }
+  return { error, slow, rare, high, low, headSampled, headThreshold }
 }

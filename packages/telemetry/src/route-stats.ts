@@ -1,11 +1,14 @@
-import type { Attributes } from '@opentelemetry/api'
+import { SpanKind, type Attributes } from '@opentelemetry/api'
 import { ExponentialHistogram } from './exponential-histogram.ts'
 import type { Family, HistogramSeries } from './metrics.ts'
+import { SpanShape } from './span-shape.ts'
 
 /** Routes held; later ones share one entry. */
 export const routesMax = 500
 /** Requests after which a route's P99 is worked out anew. */
 const judgedEvery = 512
+/** Requests after which their durations are taken over. */
+const freshMost = 64
 /** Requests a route needs before anything counts as slow. */
 const slowAfter = 256
 /** A (method, status) not seen for this long is rare again, ms. */
@@ -22,24 +25,62 @@ const coolDownMs = 30_000
 /** Paths remembered of routes that fail. */
 const pathsMax = 4096
 
-interface Seen {
+/** What is known of requests of one route with one method and status. */
+export class RequestKind {
   readonly series: HistogramSeries
-  lastMs: number
+  readonly #method: string
+  readonly #status: number
+  readonly #secure: boolean
+  /** Monotonic time of the last one, ms. */
+  lastMs: number = Number.NEGATIVE_INFINITY
+  #shape: SpanShape | undefined = undefined
+
+  constructor(series: HistogramSeries, method: string, status: number, secure: boolean) {
+    this.series = series
+    this.#method = method
+    this.#status = status
+    this.#secure = secure
+  }
+
+  /** What their server spans have in common. */
+  shape(route: string | undefined): SpanShape {
+    this.#shape ??= new SpanShape(
+      {
+        'http.request.method': this.#method,
+        'url.scheme': this.#secure ? 'https' : 'http',
+        'http.response.status_code': this.#status,
+        ...(route === undefined ? {} : { 'http.route': route }),
+      },
+      route === undefined ? this.#method : `${this.#method} ${route}`,
+      SpanKind.SERVER,
+      this.#status >= 500,
+    )
+    return this.#shape
+  }
 }
 
 /** What is known of one route: its series by method and status, its P99, its errors. */
 export class RouteStats {
   readonly route: string | undefined
   readonly #family: Family<HistogramSeries>
-  readonly #seen = new Map<string, Map<number, Seen>>()
+  readonly #kinds = new Map<string, Map<number, RequestKind>>()
+  /** The kind recorded last: the next request is most likely of the same. */
+  #latest: RequestKind | undefined = undefined
+  #latestMethod = ''
+  #latestKey = 0
   readonly #recent = new ExponentialHistogram()
-  #until = slowAfter
+  /** Durations in s that are not in `#recent` yet: it is fed in runs, which costs a third. */
+  readonly #fresh = new Float64Array(freshMost)
+  #freshCount = 0
+  #untilJudged = slowAfter
   /** Requests that take longer than this, in s, are slow: the P99 of the route. */
   slowSeconds: number = Number.POSITIVE_INFINITY
   requests = 0
   errors = 0
   /** True where the request just recorded was the first of its kind in five minutes. */
   rare = false
+  /** True where it took longer than the route's P99. */
+  slow = false
 
   constructor(route: string | undefined, family: Family<HistogramSeries>) {
     this.route = route
@@ -49,6 +90,7 @@ export class RouteStats {
   readonly #slotRequests = new Float64Array(windowSlots)
   readonly #slotErrors = new Float64Array(windowSlots)
   #slot = 0
+  #slotEndMs = Number.NEGATIVE_INFINITY
   #boostedUntilMs = Number.NEGATIVE_INFINITY
 
   /** True while its error rate is, or was a moment ago, above 1 %. */
@@ -56,21 +98,67 @@ export class RouteStats {
     return nowMs < this.#boostedUntilMs
   }
 
-  #window(failed: boolean, nowMs: number): void {
-    const slot = Math.floor(nowMs / 1000)
-    if (slot !== this.#slot) {
-      const passed = Math.min(windowSlots, Math.max(1, slot - this.#slot))
-      for (let back = 0; back < passed; back++) {
-        const at = (((slot - back) % windowSlots) + windowSlots) % windowSlots
-        this.#slotRequests[at] = 0
-        this.#slotErrors[at] = 0
-      }
-      this.#slot = slot
+  /** Counts one request; returns its kind. Sets `rare` and `slow`. */
+  record(
+    method: string,
+    status: number,
+    secure: boolean,
+    seconds: number,
+    nowMs: number,
+  ): RequestKind {
+    const key = secure ? -status : status
+    let kind = this.#latest
+    if (kind === undefined || key !== this.#latestKey || method !== this.#latestMethod)
+      kind = this.#find(method, status, secure)
+    this.rare = nowMs - kind.lastMs >= rareAfterMs
+    this.slow = seconds > this.slowSeconds
+    kind.lastMs = nowMs
+    kind.series.record(seconds)
+    this.requests++
+    if (nowMs >= this.#slotEndMs) this.#turn(nowMs)
+    this.#slotRequests[this.#slot] = (this.#slotRequests[this.#slot] as number) + 1
+    if (status >= 500) this.#failed(nowMs)
+    this.#fresh[this.#freshCount++] = seconds
+    if (this.#freshCount === freshMost) this.#judge()
+    return kind
+  }
+
+  #find(method: string, status: number, secure: boolean): RequestKind {
+    const name = method === '' ? '' : methodName(method)
+    let byStatus = this.#kinds.get(name)
+    if (!byStatus) {
+      byStatus = new Map()
+      this.#kinds.set(name, byStatus)
     }
-    const at = ((slot % windowSlots) + windowSlots) % windowSlots
-    this.#slotRequests[at] = (this.#slotRequests[at] as number) + 1
-    if (!failed) return
-    this.#slotErrors[at] = (this.#slotErrors[at] as number) + 1
+    const key = secure ? -status : status
+    let kind = byStatus.get(key)
+    if (!kind) {
+      const series = this.#family.series(this.#attributes(name, status, secure))
+      kind = new RequestKind(series, name, status, secure)
+      byStatus.set(key, kind)
+    }
+    this.#latest = kind
+    this.#latestMethod = method
+    this.#latestKey = key
+    return kind
+  }
+
+  /** Begins the second of `nowMs`, and forgets those that were left out or lie too far back. */
+  #turn(nowMs: number): void {
+    const second = Math.floor(nowMs / 1000)
+    const passed = Math.min(windowSlots, second + 1 - this.#slotEndMs / 1000)
+    this.#slot = ((second % windowSlots) + windowSlots) % windowSlots
+    this.#slotEndMs = (second + 1) * 1000
+    for (let back = 0; back < passed; back++) {
+      const at = (this.#slot - back + windowSlots) % windowSlots
+      this.#slotRequests[at] = 0
+      this.#slotErrors[at] = 0
+    }
+  }
+
+  #failed(nowMs: number): void {
+    this.errors++
+    this.#slotErrors[this.#slot] = (this.#slotErrors[this.#slot] as number) + 1
     let requests = 0
     let errors = 0
     for (let index = 0; index < windowSlots; index++) {
@@ -80,39 +168,6 @@ export class RouteStats {
     const least = this.boostedAt(nowMs) ? calmBelow : boostAbove
     if (requests >= windowLeast && errors > least * requests)
       this.#boostedUntilMs = nowMs + coolDownMs
-  }
-
-  /** Counts one request; returns its series. Sets `rare`. */
-  record(
-    method: string,
-    status: number,
-    secure: boolean,
-    seconds: number,
-    nowMs: number,
-  ): HistogramSeries {
-    let byStatus = this.#seen.get(method)
-    if (!byStatus) {
-      byStatus = new Map()
-      this.#seen.set(method, byStatus)
-    }
-    const key = secure ? -status : status
-    let seen = byStatus.get(key)
-    if (!seen) {
-      seen = {
-        series: this.#family.series(this.#attributes(method, status, secure)),
-        lastMs: -rareAfterMs,
-      }
-      byStatus.set(key, seen)
-    }
-    this.rare = nowMs - seen.lastMs >= rareAfterMs
-    seen.lastMs = nowMs
-    seen.series.record(seconds)
-    this.requests++
-    if (status >= 500) this.errors++
-    this.#window(status >= 500, nowMs)
-    this.#recent.record(seconds)
-    if (--this.#until <= 0) this.#judge()
-    return seen.series
   }
 
   #attributes(method: string, status: number, secure: boolean): Attributes {
@@ -126,7 +181,11 @@ export class RouteStats {
   }
 
   #judge(): void {
-    this.#until = judgedEvery
+    for (let at = 0; at < freshMost; at++) this.#recent.record(this.#fresh[at] as number)
+    this.#freshCount = 0
+    this.#untilJudged -= freshMost
+    if (this.#untilJudged > 0) return
+    this.#untilJudged = judgedEvery
     // The upper edge of the bucket: what is in the bucket of the P99 is not above it.
     const p99 = this.#recent.quantile(0.99)
     if (p99 !== undefined) this.slowSeconds = p99 * 1.011
@@ -159,6 +218,7 @@ export class RouteTable {
   readonly #routes = new Map<string, RouteStats>()
   readonly #unrouted: RouteStats
   readonly #overflow: RouteStats
+  #latest: RouteStats
   /** Paths of routes that fail: the route is not known yet when a trace begins. */
   readonly #failing = new Map<string, RouteStats>()
 
@@ -166,6 +226,7 @@ export class RouteTable {
     this.#family = family
     this.#unrouted = new RouteStats(undefined, family)
     this.#overflow = new RouteStats('_OTHER', family)
+    this.#latest = this.#overflow
   }
 
   /** Remembers that requests to `path` belong to a route that fails. */
@@ -173,9 +234,10 @@ export class RouteTable {
     if (this.#failing.size < pathsMax) this.#failing.set(placeOf(path, stats.route), stats)
   }
 
-  /** True where `path` most likely belongs to a route that fails now. */
-  failing(path: string, nowMs: number): boolean {
+  /** True where the path of `request` most likely belongs to a route that fails now. */
+  failing(request: { readonly path: string }, nowMs: number): boolean {
     if (this.#failing.size === 0) return false
+    const { path } = request
     const stats = this.#failing.get(path) ?? this.#failing.get(folderOf(path))
     if (!stats) return false
     if (stats.boostedAt(nowMs)) return true
@@ -187,8 +249,9 @@ export class RouteTable {
   /** The entry of `route`; undefined is the entry of requests no route matched. O(1). */
   of(route: string | undefined): RouteStats {
     if (route === undefined) return this.#unrouted
+    if (this.#latest.route === route) return this.#latest
     const known = this.#routes.get(route)
-    if (known) return known
+    if (known) return (this.#latest = known)
     if (this.#routes.size >= routesMax) return this.#overflow
     const made = new RouteStats(route, this.#family)
     this.#routes.set(route, made)

@@ -48,7 +48,6 @@ export class Sampler {
   readonly tail: boolean
   readonly #base: number
   readonly #budget: number
-  readonly #now: () => number
   #slotEndMs = 0
   #slotBase: number
   #slotBoosted: number
@@ -58,19 +57,20 @@ export class Sampler {
   #halvings = 0
   #threshold: Threshold
   #boosted: Threshold
+  /** What is taken of classes that are always kept while the budget runs out. */
+  #valve: Threshold = keepAll
 
-  /** `now`: monotonic ms. */
-  constructor(options: SamplingOptions, now: () => number) {
+  /** `nowMs`: monotonic. */
+  constructor(options: SamplingOptions, nowMs: number) {
     this.strategy = options.strategy
     this.tail = options.strategy === 'adaptive' || options.strategy === 'tail'
     this.#base = options.rate ?? (this.tail ? 0.01 : 1)
     this.#budget = options.spansPerSecond ?? (options.strategy === 'fixed' ? 0 : 1000)
-    this.#now = now
     this.#slotBase = this.#base
     this.#slotBoosted = Math.min(1, this.#base * boostFactor)
     this.#threshold = thresholdOf(this.#base)
     this.#boosted = thresholdOf(this.#base * boostFactor)
-    this.#slotEndMs = now() + slotMs
+    this.#slotEndMs = this.#budget > 0 ? nowMs + slotMs : Number.POSITIVE_INFINITY
   }
 
   /** Share of new traces kept now. */
@@ -78,17 +78,16 @@ export class Sampler {
     return this.#threshold.probability
   }
 
-  /** Threshold for a trace that begins now; `boosted` where its route fails. */
-  head(boosted = false): Threshold {
-    if (this.#budget > 0) this.#tick()
+  /** Threshold for a trace that begins at `nowMs` (monotonic); `boosted` where its route fails. */
+  head(boosted: boolean, nowMs: number): Threshold {
+    if (nowMs >= this.#slotEndMs) this.#tick(nowMs)
     return boosted ? this.#boosted : this.#threshold
   }
 
   /** True where a trace the caller sampled is recorded here too: not while over the budget. */
-  follows(high: number, low: number): boolean {
-    if (this.#budget === 0) return true
-    this.#tick()
-    return this.#halvings === 0 || keeps(this.#valve(), high, low)
+  follows(high: number, low: number, nowMs: number): boolean {
+    if (nowMs >= this.#slotEndMs) this.#tick(nowMs)
+    return this.#halvings === 0 || keeps(this.#valve, high, low)
   }
 
   /** Decides at the end of a local root; undefined drops it. */
@@ -101,7 +100,7 @@ export class Sampler {
     if (rule === undefined) return head
     // Every span of the class is kept, whatever its randomness, so each counts for one: `th:0`.
     // Over the budget the class has a threshold of its own, and says so.
-    const cap = this.#halvings === 0 ? keepAll : this.#valve()
+    const cap = this.#halvings === 0 ? keepAll : this.#valve
     if (!keeps(cap, facts.high, facts.low)) return head
     const threshold = facts.headThreshold ? lower(cap, facts.headThreshold) : cap
     return { rule, threshold }
@@ -121,18 +120,13 @@ export class Sampler {
     }
     if (halvings > this.#halvings) {
       this.#halvings = halvings
+      this.#valve = thresholdOf(2 ** -halvings)
       this.#threshold = thresholdOf(this.#slotBase * 2 ** -halvings)
       this.#boosted = thresholdOf(this.#slotBoosted * 2 ** -halvings)
     }
   }
 
-  #valve(): Threshold {
-    return thresholdOf(2 ** -this.#halvings)
-  }
-
-  #tick(): void {
-    const nowMs = this.#now()
-    if (nowMs < this.#slotEndMs) return
+  #tick(nowMs: number): void {
     const slots = 1 + Math.floor((nowMs - this.#slotEndMs) / slotMs)
     this.#slotEndMs += slots * slotMs
     const perSlot = this.#offered / slots

@@ -1,10 +1,13 @@
 import { SpanKind, SpanStatusCode, type Context, type Span } from '@opentelemetry/api'
 import { spanKey, ValueScope, withContext } from './context.ts'
-import { LocalTrace, type LocalTraceStart } from './local-trace.ts'
+import { LocalTrace, noParent, type LocalTraceStart, type SpanWords } from './local-trace.ts'
+import type { Exemplar } from './metrics.ts'
 import { factsOf, type Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
-import { methodName, type RouteStats } from './route-stats.ts'
-import { SpateSpan, type SpanScopeName } from './span.ts'
+import type { Verdict } from './sampler.ts'
+import { column, placeOf, type SpanScopeName } from './span-rows.ts'
+import type { SpanShape } from './span-shape.ts'
+import { SpateSpan } from './span.ts'
 import { keeps, type Threshold } from './threshold.ts'
 import {
   createTraceParent,
@@ -50,27 +53,24 @@ export interface ServerExchange extends Context {
 
 const parent = createTraceParent()
 const serverScope: SpanScopeName = Object.freeze({ name: 'spate' })
-const unsampledState = Object.freeze({ high: 0, low: 0 })
+const id = { idHigh: 0, idLow: 0 }
+const ended = 0x10
 
-/** The recording implementation. */
+/** The recording implementation. Words are signed: an unsigned one would be a heap object each. */
 export class RecordingExchange implements ServerExchange {
   readonly #recorder: Recorder
   readonly #request: ServerRequest
+  /** The caller's header; undefined where there is none that is valid. */
+  readonly #traceparent: string | undefined
   readonly #tracestate: string | undefined
-  // Trace id (a..d) and the parent's span id (e, f) as 32-bit words.
-  #a = 0
-  #b = 0
-  #c = 0
-  #d = 0
-  #e = 0
-  #f = 0
-  #flags = 0
-  #remote = false
-  #sampled: boolean
-  #threshold: Threshold | undefined
-  #local: LocalTrace | undefined
-  #span: Span | undefined
-  #ended = false
+  /** The last two words of the trace id, which hold its randomness. */
+  readonly #c: number
+  readonly #d: number
+  /** W3C flags: `sampled` as decided here, `random` as it came; and `ended`. */
+  #facts: number
+  readonly #threshold: Threshold | undefined
+  #local: LocalTrace | undefined = undefined
+  #span: Span | undefined = undefined
 
   constructor(
     recorder: Recorder,
@@ -80,34 +80,29 @@ export class RecordingExchange implements ServerExchange {
   ) {
     this.#recorder = recorder
     this.#request = request
+    const { sampler } = recorder
     if (traceparent !== undefined && parseTraceParent(traceparent, parent)) {
-      const { trace, span } = parent
-      this.#a = trace[0] as number
-      this.#b = trace[1] as number
-      this.#c = trace[2] as number
-      this.#d = trace[3] as number
-      this.#e = span[0] as number
-      this.#f = span[1] as number
-      this.#flags = parent.flags
-      this.#remote = true
+      this.#c = (parent.trace[2] as number) | 0
+      this.#d = (parent.trace[3] as number) | 0
+      this.#traceparent = traceparent
       this.#tracestate = tracestate
-      this.#sampled =
-        (parent.flags & flagSampled) !== 0 && recorder.sampler.follows(this.#c & 0xff_ffff, this.#d)
+      this.#threshold = undefined
+      const sampled =
+        (parent.flags & flagSampled) !== 0 &&
+        sampler.follows(this.#c & 0xff_ffff, this.#d >>> 0, request.arrivedMs)
+      this.#facts = (parent.flags & flagRandom) | (sampled ? flagSampled : 0)
       return
     }
-    this.#tracestate = undefined
     if (traceparent !== undefined) recorder.refusedParents.value++
-    const { ids } = recorder
-    this.#a = ids.word(0)
-    this.#b = ids.word(1)
-    this.#c = ids.word(2)
-    this.#d = ids.word(3)
-    this.#flags = flagRandom
-    const { sampler } = recorder
-    this.#threshold = sampler.head(
-      sampler.tail && recorder.routes.failing(request.path, request.arrivedMs),
-    )
-    this.#sampled = keeps(this.#threshold, this.#c & 0xff_ffff, this.#d)
+    this.#traceparent = undefined
+    this.#tracestate = undefined
+    this.#c = recorder.ids.word(2) | 0
+    this.#d = recorder.ids.word(3) | 0
+    const boosted = sampler.tail && recorder.routes.failing(request, request.arrivedMs)
+    const threshold = sampler.head(boosted, request.arrivedMs)
+    const sampled = keeps(threshold, this.#c & 0xff_ffff, this.#d >>> 0)
+    this.#threshold = sampled ? threshold : undefined
+    this.#facts = sampled ? flagSampled | flagRandom : flagRandom
   }
 
   get context(): Context {
@@ -135,129 +130,180 @@ export class RecordingExchange implements ServerExchange {
   }
 
   end(status: number, route?: string, errorType?: string, bytes?: number): void {
-    if (this.#ended) return
-    this.#ended = true
+    if ((this.#facts & ended) !== 0) return
+    this.#facts |= ended
     const recorder = this.#recorder
+    const { sampler } = recorder
     const request = this.#request
     const endMs = recorder.clock.elapsed()
-    const seconds = Math.max(0, endMs - request.arrivedMs) / 1000
+    const took = endMs - request.arrivedMs
+    const seconds = took > 0 ? took / 1000 : 0
     const stats = recorder.routes.of(route)
-    const slow = seconds > stats.slowSeconds
-    const method = methodName(request.method)
-    const series = stats.record(method, status, request.secure, seconds, endMs)
+    const kind = stats.record(request.method, status, request.secure, seconds, endMs)
     const error = status >= 500 || errorType !== undefined
     if (error && stats.boostedAt(endMs)) recorder.routes.learn(request.path, stats)
-    const whole = recorder.sampler.strategy === 'tail'
-    if (!this.#local && !whole && !this.#mayKeep(error || slow || stats.rare)) {
-      recorder.letGo()
+    const slow = stats.slow
+    const sampled = (this.#facts & flagSampled) !== 0
+    const whole = sampler.strategy === 'tail'
+    if (!sampled && !whole && !(sampler.tail && (error || slow || stats.rare))) {
+      if (!this.#local) return recorder.letGo()
+      this.#local.ended++
+      recorder.conclude(this.#local, undefined)
       return
     }
-    const span = this.span
-    const local = this.#local
-    if (!local || !(span instanceof SpateSpan)) return recorder.letGo()
-    const verdict = recorder.sampler.judge(factsOf(local, error || local.failed, slow, stats))
-    if (verdict || whole) {
-      this.#describe(span, status, stats, errorType, bytes)
-      if (verdict && verdict.rule !== 'head') span.setAttribute('sampling.rule', verdict.rule)
-    }
-    span.end(recorder.wall.at(endMs))
+    const local = (this.#local ??= this.#open())
+    const verdict = sampler.judge(factsOf(local, error || local.failed, slow, stats.rare))
+    this.#finish(local, kind.shape(stats.route), { status, errorType, bytes, verdict, endMs })
+    local.ended++
     recorder.conclude(local, verdict)
-    if (verdict)
-      series.link({
-        value: seconds,
-        timeMs: recorder.wall.at(endMs),
-        traceId: local.traceId,
-        spanId: span.id,
-      })
-  }
-
-  #mayKeep(special: boolean): boolean {
-    return this.#sampled || (special && this.#recorder.sampler.tail)
+    if (verdict) kind.series.link(new TraceExemplar(seconds, recorder.wall.at(endMs), local))
   }
 
   #makeSpan(): Span {
-    const traceId =
-      hexOfWord(this.#a) + hexOfWord(this.#b) + hexOfWord(this.#c) + hexOfWord(this.#d)
-    const recorder = this.#recorder
-    const start = this.#localStart(traceId)
-    if (!start.headSampled && !recorder.sampler.tail) {
-      const spanId = hexOfWord(recorder.ids.word(0)) + hexOfWord(recorder.ids.word(1))
-      return new RemoteSpan({
-        traceId,
-        spanId,
-        traceFlags: this.#flags & flagRandom,
-        ...(start.traceState === undefined ? {} : { traceState: start.traceState }),
-      })
-    }
-    const local = new LocalTrace(recorder, start)
-    local.judged = true
-    this.#local = local
-    const span = new SpateSpan(local, {
-      name: methodName(this.#request.method),
-      kind: SpanKind.SERVER,
-      scope: serverScope,
-      parentSpanId: this.#remote ? hexOfWord(this.#e) + hexOfWord(this.#f) : '',
-      remoteParent: this.#remote,
-      startMs: recorder.wall.at(this.#request.arrivedMs),
-      attributes: undefined,
-      links: undefined,
-    })
-    local.rootedAt(span)
-    return span
+    const { sampler } = this.#recorder
+    const recorded = (this.#facts & flagSampled) !== 0 || sampler.tail
+    if (!this.#local && (!recorded || (this.#facts & ended) !== 0)) return this.#silentSpan()
+    const local = (this.#local ??= this.#open())
+    return new SpateSpan(local, local.root, local.rootId)
   }
 
-  #localStart(traceId: string): LocalTraceStart {
-    const high = this.#c & 0xff_ffff
-    const base = { traceId, headSampled: this.#sampled, random: (this.#flags & flagRandom) !== 0 }
-    if (!this.#remote) {
-      const threshold = this.#sampled ? this.#threshold : undefined
-      const traceState = withThreshold(undefined, threshold)
-      return { ...base, high, low: this.#d, headThreshold: threshold, traceState }
+  /** An unsampled trace still has ids, which outgoing calls carry on. */
+  #silentSpan(): Span {
+    const { ids } = this.#recorder
+    const start = this.#start()
+    return new RemoteSpan({
+      traceId: hexOfWord(start.a) + hexOfWord(start.b) + hexOfWord(start.c) + hexOfWord(start.d),
+      spanId: hexOfWord(ids.word(0)) + hexOfWord(ids.word(1)),
+      traceFlags: this.#facts & flagRandom,
+      ...(start.traceState === undefined ? {} : { traceState: start.traceState }),
+    })
+  }
+
+  #open(): LocalTrace {
+    const recorder = this.#recorder
+    const local = new LocalTrace(recorder, this.#start(), true)
+    // `#start` has left the caller's ids in `parent`.
+    const above = this.#traceparent === undefined ? noParent : parentWords()
+    id.idHigh = recorder.ids.word(0) | 0
+    id.idLow = recorder.ids.word(1) | 0
+    local.begin(
+      {
+        name: this.#request.method,
+        kind: SpanKind.SERVER,
+        scope: serverScope,
+        remoteParent: this.#traceparent !== undefined,
+        startMs: recorder.wall.at(this.#request.arrivedMs),
+      },
+      id,
+      above,
+    )
+    return local
+  }
+
+  #start(): LocalTraceStart {
+    const c = this.#c
+    const d = this.#d
+    const headSampled = (this.#facts & flagSampled) !== 0
+    const random = (this.#facts & flagRandom) !== 0
+    if (this.#traceparent === undefined) {
+      const { ids } = this.#recorder
+      const threshold = this.#threshold
+      return {
+        a: ids.word(0) | 0,
+        b: ids.word(1) | 0,
+        c,
+        d,
+        high: c & 0xff_ffff,
+        low: d >>> 0,
+        headSampled,
+        headThreshold: threshold,
+        random,
+        traceState: withThreshold(undefined, threshold),
+      }
     }
+    parseTraceParent(this.#traceparent, parent)
     const received =
       this.#tracestate === undefined ? undefined : SpateTraceState.parse(this.#tracestate)
     if (this.#tracestate && !received) this.#recorder.refusedStates.value++
     const otel = readOtel(received?.get('ot'))
-    const random = otel.random ?? { high, low: this.#d }
+    const { high, low } = otel.random ?? { high: c & 0xff_ffff, low: d >>> 0 }
     // A caller that says "sampled" with a threshold its randomness does not reach is not believed
     // about the threshold: counts made from it would be wrong.
     const threshold =
-      this.#sampled && otel.threshold && keeps(otel.threshold, random.high, random.low)
-        ? otel.threshold
-        : undefined
-    const traceState =
-      received && otel.threshold !== threshold ? withThreshold(received, threshold) : received
-    return { ...base, ...unsampledState, ...random, headThreshold: threshold, traceState }
+      headSampled && otel.threshold && keeps(otel.threshold, high, low) ? otel.threshold : undefined
+    return {
+      a: (parent.trace[0] as number) | 0,
+      b: (parent.trace[1] as number) | 0,
+      c,
+      d,
+      high,
+      low,
+      headSampled,
+      headThreshold: threshold,
+      random,
+      traceState:
+        received && otel.threshold !== threshold ? withThreshold(received, threshold) : received,
+    }
   }
 
-  #describe(
-    span: SpateSpan,
-    status: number,
-    stats: RouteStats,
-    errorType: string | undefined,
-    bytes: number | undefined,
-  ): void {
+  /** Ends the server span's row and, where the span may leave, says what the request was. */
+  #finish(local: LocalTrace, shape: SpanShape, outcome: Outcome): void {
+    const recorder = this.#recorder
+    const row = local.root
+    if (row < 0 || local.state !== 'open') return
+    const page = recorder.rows.page(row)
+    const at = placeOf(row)
     const request = this.#request
-    const method = methodName(request.method)
-    span.updateName(stats.route === undefined ? method : `${method} ${stats.route}`)
-    span.setAttribute('http.request.method', method)
-    if (method !== request.method) span.setAttribute('http.request.method_original', request.method)
-    span.setAttribute('url.path', request.path)
-    span.setAttribute('url.scheme', request.secure ? 'https' : 'http')
-    span.setAttribute('http.response.status_code', status)
-    if (stats.route !== undefined) span.setAttribute('http.route', stats.route)
-    span.setAttribute('network.protocol.version', request.httpVersion)
-    if (bytes !== undefined) span.setAttribute('http.response.body.size', bytes)
-    if (request.host !== '') {
-      const colon = request.host.lastIndexOf(':')
-      const ported = colon > 0 && /^\d+$/.test(request.host.slice(colon + 1))
-      span.setAttribute('server.address', ported ? request.host.slice(0, colon) : request.host)
-      if (ported) span.setAttribute('server.port', Number(request.host.slice(colon + 1)))
-    }
+    const { verdict, errorType, status, bytes } = outcome
+    page.setTime(at, column.end, recorder.wall.at(outcome.endMs))
+    if (!verdict && recorder.sampler.strategy !== 'tail') return
+    page.yieldTo(at, shape)
+    page.setRef(at, column.shape, shape)
+    page.setRef(at, column.place, recorder.hosts.of(request.host, request.httpVersion))
+    page.setAttribute(at, 'url.path', request.path)
+    if (bytes !== undefined) page.setAttribute(at, 'http.response.body.size', bytes)
     const agent = request.headers.get('user-agent')
-    if (agent !== undefined) span.setAttribute('user_agent.original', agent)
+    if (agent !== undefined) page.setAttribute(at, 'user_agent.original', agent)
+    if (shape.attributes['http.request.method'] !== request.method)
+      page.setAttribute(at, 'http.request.method_original', request.method)
     if (status >= 500 || errorType !== undefined)
-      span.setAttribute('error.type', errorType ?? String(status))
-    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+      page.setAttribute(at, 'error.type', errorType ?? String(status))
+    if (status >= 500) page.setStatus(at, SpanStatusCode.ERROR)
+    if (verdict && verdict.rule !== 'head') page.setAttribute(at, 'sampling.rule', verdict.rule)
+  }
+}
+
+/** How a request ended. */
+interface Outcome {
+  readonly status: number
+  readonly errorType: string | undefined
+  readonly bytes: number | undefined
+  readonly verdict: Verdict | undefined
+  /** Monotonic, ms. */
+  readonly endMs: number
+}
+
+function parentWords(): SpanWords {
+  return { idHigh: (parent.span[0] as number) | 0, idLow: (parent.span[1] as number) | 0 }
+}
+
+/** Ids are written out only where somebody reads the exemplar. */
+class TraceExemplar implements Exemplar {
+  readonly value: number
+  readonly timeMs: number
+  readonly #local: LocalTrace
+
+  constructor(value: number, timeMs: number, local: LocalTrace) {
+    this.value = value
+    this.timeMs = timeMs
+    this.#local = local
+  }
+
+  get traceId(): string {
+    return this.#local.traceId
+  }
+
+  get spanId(): string {
+    return hexOfWord(this.#local.rootId.idHigh) + hexOfWord(this.#local.rootId.idLow)
   }
 }

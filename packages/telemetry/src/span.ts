@@ -1,5 +1,4 @@
 import {
-  SpanKind,
   SpanStatusCode,
   type Attributes,
   type AttributeValue,
@@ -10,9 +9,8 @@ import {
   type SpanStatus,
   type TimeInput,
 } from '@opentelemetry/api'
-import { attributesMax } from './attributes.ts'
-import type { LocalTrace } from './local-trace.ts'
-import type { SpanEvent, SpanLink, SpanRecord } from './span-record.ts'
+import type { LocalTrace, SpanWords } from './local-trace.ts'
+import { column, placeOf, type SpanBegin, type SpanPage } from './span-rows.ts'
 import { hexOfWord } from './trace-parent.ts'
 
 /** Events a span may carry; later ones are counted as dropped. */
@@ -20,123 +18,87 @@ export const eventsMax = 128
 /** Links a span may carry. */
 export const linksMax = 128
 
-/** Who made a span. */
-export interface SpanScopeName {
-  readonly name: string
-  readonly version?: string
-}
-
-/** How a span begins. */
-export interface SpanStart {
-  readonly name: string
-  readonly kind: SpanKind
-  readonly scope: SpanScopeName
-  /** Hex id of the parent; empty for a root. */
-  readonly parentSpanId: string
-  readonly remoteParent: boolean
-  /** Wall time, ms with a fraction. */
-  readonly startMs: number
-  readonly attributes: Attributes | undefined
-  readonly links: readonly Link[] | undefined
-}
-
 /**
- * A span that records. What it is given is held as it came and cleaned only where the trace is
- * kept, since most traces are not.
+ * A span that records: a handle on its row. What it is given is held as it came and cleaned only
+ * where the trace is kept, since most traces are not. Once the row is gone (the span ended, or its
+ * trace was let go) everything but its ids is.
  */
-export class SpateSpan implements Span {
-  readonly #local: LocalTrace
-  readonly #start: SpanStart
-  readonly #id: string
-  #name: string
-  #attributes: Attributes | undefined
-  #attributeCount = 0
-  #droppedAttributes = 0
-  #events: { name: string; timeMs: number; attributes: Attributes | undefined }[] | undefined
-  #droppedEvents = 0
-  #links: Link[] | undefined
-  #droppedLinks = 0
-  #status: SpanStatus = unset
-  #endMs = -1
-  #context: SpanContext | undefined
+export class SpateSpan implements Span, SpanWords {
+  readonly local: LocalTrace
+  readonly idHigh: number
+  readonly idLow: number
+  #row: number
+  #context: SpanContext | undefined = undefined
 
-  constructor(local: LocalTrace, start: SpanStart) {
-    this.#local = local
-    this.#start = start
-    this.#name = start.name
-    this.#id = hexOfWord(local.recorder.ids.word(0)) + hexOfWord(local.recorder.ids.word(1))
-    if (start.attributes) this.setAttributes(start.attributes)
-    if (start.links) this.addLinks(start.links)
+  /** `row`: below zero for a span that found no room. */
+  constructor(local: LocalTrace, row: number, id: SpanWords) {
+    this.local = local
+    this.#row = row
+    this.idHigh = id.idHigh
+    this.idLow = id.idLow
   }
 
-  get local(): LocalTrace {
-    return this.#local
+  /** Begins a span in `local`. */
+  static begin(local: LocalTrace, span: SpanBegin, parent: SpanWords): SpateSpan {
+    const { ids } = local.recorder
+    id.idHigh = ids.word(0) | 0
+    id.idLow = ids.word(1) | 0
+    return new SpateSpan(local, local.begin(span, id, parent), id)
   }
 
+  /** 16 hex characters. */
   get id(): string {
-    return this.#id
-  }
-
-  get startMs(): number {
-    return this.#start.startMs
-  }
-
-  get endMs(): number {
-    return this.#endMs
-  }
-
-  get name(): string {
-    return this.#name
-  }
-
-  get failed(): boolean {
-    return this.#status.code === SpanStatusCode.ERROR
+    return hexOfWord(this.idHigh) + hexOfWord(this.idLow)
   }
 
   spanContext(): SpanContext {
-    this.#context ??= this.#local.contextOf(this.#id)
+    this.#context ??= this.local.contextOf(this.id)
     return this.#context
   }
 
   isRecording(): boolean {
-    return this.#endMs < 0
+    return this.#page() !== undefined
   }
 
   setAttribute(key: string, value: AttributeValue): this {
-    if (this.#endMs >= 0 || value === undefined || value === null) return this
-    const attributes = (this.#attributes ??= {})
-    if (!Object.hasOwn(attributes, key) && ++this.#attributeCount > attributesMax)
-      this.#droppedAttributes++
-    else attributes[key] = value
+    if (value === undefined || value === null) return this
+    this.#page()?.setAttribute(placeOf(this.#row), key, value)
     return this
   }
 
   setAttributes(attributes: Attributes): this {
+    const page = this.#page()
+    if (!page) return this
+    const at = placeOf(this.#row)
     for (const key in attributes) {
       const value = attributes[key]
-      if (value !== undefined) this.setAttribute(key, value)
+      if (value !== undefined && value !== null) page.setAttribute(at, key, value)
     }
     return this
   }
 
   addEvent(name: string, second?: Attributes | TimeInput, third?: TimeInput): this {
-    if (this.#endMs >= 0) return this
+    const page = this.#page()
+    if (!page) return this
     const timed = isTime(second)
-    const events = (this.#events ??= [])
-    if (events.length >= eventsMax) this.#droppedEvents++
+    const extra = page.needExtra(placeOf(this.#row))
+    const events = (extra.events ??= [])
+    if (events.length >= eventsMax) extra.droppedEvents++
     else
       events.push({
         name,
-        timeMs: this.#local.recorder.timeOf(timed ? second : third),
+        timeMs: this.local.recorder.timeOf(timed ? second : third),
         attributes: timed ? undefined : { ...second },
       })
     return this
   }
 
   addLink(link: Link): this {
-    if (this.#endMs >= 0) return this
-    const links = (this.#links ??= [])
-    if (links.length >= linksMax) this.#droppedLinks++
+    const page = this.#page()
+    if (!page) return this
+    const extra = page.needExtra(placeOf(this.#row))
+    const links = (extra.links ??= [])
+    if (links.length >= linksMax) extra.droppedLinks++
     else links.push(link)
     return this
   }
@@ -147,16 +109,21 @@ export class SpateSpan implements Span {
   }
 
   setStatus(status: SpanStatus): this {
-    if (this.#endMs >= 0) return this
+    const page = this.#page()
+    if (!page) return this
+    const at = placeOf(this.#row)
     // Ok is final (API specification, "Set Status"); Unset is ignored.
-    if (this.#status.code === SpanStatusCode.OK || status.code === SpanStatusCode.UNSET) return this
-    this.#status = status
-    if (status.code === SpanStatusCode.ERROR) this.#local.failed = true
+    if (page.status(at) === SpanStatusCode.OK || status.code === SpanStatusCode.UNSET) return this
+    page.setStatus(at, status.code)
+    if (status.code === SpanStatusCode.ERROR) {
+      this.local.failed = true
+      if (status.message !== undefined) page.needExtra(at).message = status.message
+    }
     return this
   }
 
   updateName(name: string): this {
-    if (this.#endMs < 0) this.#name = name
+    this.#page()?.setRef(placeOf(this.#row), column.name, name)
     return this
   }
 
@@ -173,67 +140,30 @@ export class SpateSpan implements Span {
   }
 
   end(endTime?: TimeInput): void {
-    if (this.#endMs >= 0) return
-    this.#endMs = Math.max(this.#start.startMs, this.#local.recorder.timeOf(endTime))
-    this.#local.finished(this)
-  }
-
-  /** The finished span as sinks take it, with what may not leave taken out. O(attributes). */
-  record(traceState: string, flags: number): SpanRecord {
-    const { gate, service, resource } = this.#local.recorder
-    const { kept, dropped } = gate.filter(this.#attributes)
-    const { message } = this.#status
-    return {
-      traceId: this.#local.traceId,
-      spanId: this.#id,
-      parentSpanId: this.#start.parentSpanId,
-      traceState,
-      flags,
-      remoteParent: this.#start.remoteParent,
-      name: this.#name,
-      kind: this.#start.kind,
-      startMs: this.#start.startMs,
-      endMs: this.#endMs,
-      attributes: kept,
-      droppedAttributes: dropped + this.#droppedAttributes,
-      events: this.#events?.map((event) => this.#eventRecord(event)) ?? [],
-      droppedEvents: this.#droppedEvents,
-      links: this.#links?.map((link) => this.#linkRecord(link)) ?? [],
-      droppedLinks: this.#droppedLinks,
-      status: {
-        code: this.#status.code,
-        ...(message === undefined || this.#status.code !== SpanStatusCode.ERROR
-          ? {}
-          : { message: gate.text(message) }),
-      },
-      service,
-      resource,
-      scope: this.#start.scope,
+    const row = this.#row
+    if (row < 0) return
+    const page = this.#page()
+    this.#row = -1
+    if (!page) {
+      if (this.local.state === 'dropped') this.local.recorder.dropLate(1)
+      return
     }
+    const at = placeOf(row)
+    const endMs = this.local.recorder.timeOf(endTime)
+    const startMs = page.time(at, column.start)
+    page.setTime(at, column.end, endMs > startMs ? endMs : startMs)
+    this.local.finished(row)
   }
 
-  #eventRecord(event: {
-    name: string
-    timeMs: number
-    attributes: Attributes | undefined
-  }): SpanEvent {
-    const { kept, dropped } = this.#local.recorder.gate.filter(event.attributes)
-    return { name: event.name, timeMs: event.timeMs, attributes: kept, droppedAttributes: dropped }
-  }
-
-  #linkRecord({ context, attributes, droppedAttributesCount }: Link): SpanLink {
-    const { kept, dropped } = this.#local.recorder.gate.filter(attributes)
-    return {
-      traceId: context.traceId,
-      spanId: context.spanId,
-      traceState: context.traceState?.serialize() ?? '',
-      attributes: kept,
-      droppedAttributes: dropped + (droppedAttributesCount ?? 0),
-    }
+  /** The page of its row; undefined where it has no row, or no longer. */
+  #page(): SpanPage | undefined {
+    if (this.#row < 0) return undefined
+    const page = this.local.recorder.rows.page(this.#row)
+    return page.word(placeOf(this.#row), column.owner) === this.local.number ? page : undefined
   }
 }
 
-const unset: SpanStatus = Object.freeze({ code: SpanStatusCode.UNSET })
+const id = { idHigh: 0, idLow: 0 }
 
 function isTime(value: unknown): value is TimeInput {
   return typeof value === 'number' || value instanceof Date || Array.isArray(value)

@@ -18,6 +18,7 @@ import { systemClock, type Clock } from '@spate/runtime/clock'
 import { silentLog, type Log, type TraceSource } from '@spate/runtime/log'
 import { AttributeGate, type PlainAttributes } from './attributes.ts'
 import { activeContext, contextManager, spanOf, withContext } from './context.ts'
+import type { RowSink } from './departures.ts'
 import { expose } from './exposition.ts'
 import { IdSource } from './ids.ts'
 import { SpateMeter } from './meter.ts'
@@ -39,6 +40,8 @@ import { WallTime } from './wall-time.ts'
 export interface Exporter {
   /** Takes finished spans; must not wait. */
   readonly spans?: SpanSink
+  /** Makes what takes the spans of one program as rows instead; undefined takes `spans`. */
+  rows?(resource: PlainAttributes, gate: AttributeGate): RowSink | undefined
   /** Given the program's metrics and resource once, before the first span. */
   attach?(telemetry: Telemetry): void
   /** Sends what waits. Rejects with the signal's reason where it aborts first. */
@@ -62,6 +65,8 @@ export interface TelemetryOptions {
   /** Take finished spans in this process: `traceStore.sink`. */
   readonly sinks?: readonly SpanSink[]
   readonly exporters?: readonly Exporter[]
+  /** Spans held until their local roots are judged; above it the oldest trace is let go. Default `rowsMax`. */
+  readonly spansHeld?: number
   /** Attribute names allowed beside those of `names.ts`; `a.*` and `*` are patterns. */
   readonly allow?: readonly string[]
   /** Event loop, memory and collection metrics; on for one telemetry a process. Default false. */
@@ -136,7 +141,7 @@ class RecordingTelemetry implements Telemetry {
     this.metrics = new MetricRegistry(() => wall.now())
     this.#exporters = options.exporters ?? []
     const gate = new AttributeGate(options.allow)
-    const sampler = new Sampler(options.sampling ?? { strategy: 'budget' }, () => clock.elapsed())
+    const sampler = new Sampler(options.sampling ?? { strategy: 'budget' }, clock.elapsed())
     this.#recorder = new Recorder({
       clock,
       wall,
@@ -148,6 +153,8 @@ class RecordingTelemetry implements Telemetry {
         ...(options.sinks ?? []),
         ...this.#exporters.flatMap(({ spans }) => (spans ? [spans] : [])),
       ],
+      rowSinks: this.#exporters.flatMap((exporter) => exporter.rows?.(this.resource, gate) ?? []),
+      ...(options.spansHeld === undefined ? {} : { spansHeld: options.spansHeld }),
       service: this.serviceName,
       resource: this.resource,
     })
@@ -200,7 +207,7 @@ class RecordingTelemetry implements Telemetry {
   }
 
   addSink(sink: SpanSink): () => void {
-    return this.#recorder.addSink(sink)
+    return this.#recorder.departures.addSink(sink)
   }
 
   register(): () => void {
@@ -217,11 +224,13 @@ class RecordingTelemetry implements Telemetry {
   }
 
   async flush(signal?: AbortSignal): Promise<void> {
+    this.#recorder.departures.drain()
     await Promise.all(this.#exporters.map((exporter) => exporter.flush(signal)))
   }
 
   async shutdown(signal?: AbortSignal): Promise<void> {
     for (const stop of this.#stops.splice(0)) stop()
+    this.#recorder.departures.drain()
     const outcomes = await Promise.allSettled(
       this.#exporters.map((exporter) => exporter.shutdown(signal)),
     )

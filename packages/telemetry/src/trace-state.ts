@@ -118,7 +118,10 @@ export function withThreshold(
   const before = state?.get('ot')
   if (before === undefined) {
     if (threshold === undefined) return state
-    return (state ?? SpateTraceState.empty).set('ot', `th:${threshold.text}`)
+    if (state) return state.set('ot', `th:${threshold.text}`)
+    if (threshold !== latest.threshold)
+      latest = { threshold, state: SpateTraceState.empty.set('ot', `th:${threshold.text}`) }
+    return latest.state
   }
   const { random, rest } = readOtel(before)
   const parts: string[] = []
@@ -130,6 +133,12 @@ export function withThreshold(
   if (value !== '' && value.length <= otCharactersMax) return state.set('ot', value)
   const left = state.unset('ot')
   return left.serialize() === '' ? undefined : left
+}
+
+/** The last list made for a threshold alone: all new traces of a while have the same one. */
+let latest: { readonly threshold: Threshold | undefined; readonly state: SpateTraceState } = {
+  threshold: undefined,
+  state: SpateTraceState.empty,
 }
 
 function hexOf(value: number, digits: number): string {

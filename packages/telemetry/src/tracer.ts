@@ -8,10 +8,11 @@ import {
   type Tracer,
 } from '@opentelemetry/api'
 import { activeContext, isSuppressed, SpanScope, spanOf, withContext } from './context.ts'
-import { LocalTrace } from './local-trace.ts'
+import { LocalTrace, noParent } from './local-trace.ts'
 import type { Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
-import { SpateSpan, type SpanScopeName } from './span.ts'
+import type { SpanBegin, SpanScopeName } from './span-rows.ts'
+import { SpateSpan } from './span.ts'
 import { keeps } from './threshold.ts'
 import { flagRandom, flagSampled, hexOfWord } from './trace-parent.ts'
 import { readOtel, withThreshold } from './trace-state.ts'
@@ -30,16 +31,21 @@ export class SpateTracer implements Tracer {
     if (isSuppressed(context)) return notTraced
     const parent = options.root ? undefined : spanOf(context)
     const startMs = this.#recorder.timeOf(options.startTime)
-    const begin = {
+    const begin: SpanBegin = {
       name,
       kind: options.kind ?? SpanKind.INTERNAL,
       scope: this.#scope,
+      remoteParent: false,
       startMs,
-      attributes: options.attributes,
-      links: options.links,
     }
     if (parent instanceof SpateSpan && parent.local.recorder === this.#recorder)
-      return new SpateSpan(parent.local, { ...begin, parentSpanId: parent.id, remoteParent: false })
+      return filled(SpateSpan.begin(parent.local, begin, parent), options)
+    const span = this.#rooted(begin, parent)
+    return span instanceof SpateSpan ? filled(span, options) : span
+  }
+
+  /** A span that has no parent in this program. */
+  #rooted(begin: SpanBegin, parent: Span | undefined): Span {
     const remote = parent?.spanContext()
     if (!remote || !isSpanContextValid(remote)) return this.#root(begin)
     // An unsampled parent of this process stands for the whole of an unrecorded trace.
@@ -73,61 +79,47 @@ export class SpateTracer implements Tracer {
     return withContext(new SpanScope(context, span), () => task(span) as ReturnType<F>)
   }
 
-  #root(begin: BeginSpan): Span {
-    const { ids, sampler } = this.#recorder
-    const words = [ids.word(0), ids.word(1), ids.word(2), ids.word(3)] as const
-    const high = words[2] & 0xff_ffff
-    const threshold = sampler.head()
-    const headSampled = keeps(threshold, high, words[3])
-    const traceState = withThreshold(undefined, headSampled ? threshold : undefined)
-    const traceId = words.map(hexOfWord).join('')
-    if (!headSampled && !sampler.tail) return this.#silent({ traceId, traceFlags: flagRandom })
-    return this.#open(begin, '', false, {
-      traceId,
-      high,
-      low: words[3],
-      headSampled,
-      headThreshold: headSampled ? threshold : undefined,
-      random: true,
-      traceState,
-    })
+  #root(begin: SpanBegin): Span {
+    const { ids, sampler, clock } = this.#recorder
+    const [a, b, c, d] = [ids.word(0) | 0, ids.word(1) | 0, ids.word(2) | 0, ids.word(3) | 0]
+    const high = c & 0xff_ffff
+    const low = d >>> 0
+    const threshold = sampler.head(false, clock.elapsed())
+    const headSampled = keeps(threshold, high, low)
+    if (!headSampled && !sampler.tail) {
+      const traceId = [a, b, c, d].map(hexOfWord).join('')
+      return this.#silent({ traceId, traceFlags: flagRandom })
+    }
+    const headThreshold = headSampled ? threshold : undefined
+    const traceState = withThreshold(undefined, headThreshold)
+    const random = true
+    const start = { a, b, c, d, high, low, headSampled, headThreshold, random, traceState }
+    return SpateSpan.begin(new LocalTrace(this.#recorder, start, false), begin, noParent)
   }
 
-  #continued(begin: BeginSpan, remote: ReturnType<Span['spanContext']>): Span {
-    const { sampler } = this.#recorder
+  #continued(begin: SpanBegin, remote: ReturnType<Span['spanContext']>): Span {
+    const { sampler, clock } = this.#recorder
     const otel = readOtel(remote.traceState?.get('ot'))
-    const high = otel.random?.high ?? Number.parseInt(remote.traceId.slice(18, 24), 16)
-    const low = otel.random?.low ?? Number.parseInt(remote.traceId.slice(24), 16)
-    const headSampled = (remote.traceFlags & flagSampled) !== 0 && sampler.follows(high, low)
+    const c = wordOf(remote.traceId, 16)
+    const d = wordOf(remote.traceId, 24)
+    const high = otel.random?.high ?? c & 0xff_ffff
+    const low = otel.random?.low ?? d >>> 0
+    const headSampled =
+      (remote.traceFlags & flagSampled) !== 0 && sampler.follows(high, low, clock.elapsed())
     const valid = headSampled && otel.threshold && keeps(otel.threshold, high, low)
     const headThreshold = valid ? otel.threshold : undefined
+    const random = (remote.traceFlags & flagRandom) !== 0
     if (!headSampled && !sampler.tail)
-      return this.#silent({
-        ...remote,
-        isRemote: false,
-        traceFlags: remote.traceFlags & flagRandom,
-      })
-    return this.#open(begin, remote.spanId, true, {
-      traceId: remote.traceId,
-      high,
-      low,
-      headSampled,
-      headThreshold,
-      random: (remote.traceFlags & flagRandom) !== 0,
-      traceState: withThreshold(remote.traceState, headThreshold),
-    })
-  }
-
-  #open(
-    begin: BeginSpan,
-    parentSpanId: string,
-    remoteParent: boolean,
-    start: LocalTrace['start'],
-  ): Span {
-    const local = new LocalTrace(this.#recorder, start)
-    const span = new SpateSpan(local, { ...begin, parentSpanId, remoteParent })
-    local.rootedAt(span)
-    return span
+      return this.#silent({ ...remote, isRemote: false, traceFlags: random ? flagRandom : 0 })
+    const a = wordOf(remote.traceId, 0)
+    const b = wordOf(remote.traceId, 8)
+    const traceState = withThreshold(remote.traceState, headThreshold)
+    const start = { a, b, c, d, high, low, headSampled, headThreshold, random, traceState }
+    return SpateSpan.begin(
+      new LocalTrace(this.#recorder, start, false),
+      { ...begin, remoteParent: true },
+      { idHigh: wordOf(remote.spanId, 0), idLow: wordOf(remote.spanId, 8) },
+    )
   }
 
   #silent(context: Omit<ReturnType<Span['spanContext']>, 'spanId'>): Span {
@@ -141,4 +133,14 @@ export class SpateTracer implements Tracer {
 
 const notTraced = new RemoteSpan(INVALID_SPAN_CONTEXT)
 
-type BeginSpan = Omit<ConstructorParameters<typeof SpateSpan>[1], 'parentSpanId' | 'remoteParent'>
+/** `span` with what it is given at its start. */
+function filled(span: SpateSpan, { attributes, links }: SpanOptions): SpateSpan {
+  if (attributes) span.setAttributes(attributes)
+  if (links) span.addLinks(links)
+  return span
+}
+
+/** Eight hex characters at `at` as a signed word. */
+function wordOf(hex: string, at: number): number {
+  return Number.parseInt(hex.slice(at, at + 8), 16) | 0
+}
