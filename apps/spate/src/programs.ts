@@ -87,7 +87,7 @@ export const seckillProgram: Program = program({
   name: 'seckill',
   summary: 'Run the flash-sale engine.',
   settings: seckillSettings,
-  examples: [['spate seckill', 'HTTP on 8081, everything durable under .spate/']],
+  examples: [['spate seckill', 'HTTP on 8081, gRPC on 9081, everything durable under .spate/']],
   async start(settings, parts) {
     const { startSeckill } = await import('@spate/seckill/main')
     return startSeckill({ settings, ...baseOf('seckill', parts), eventLog: await parts.eventLog() })

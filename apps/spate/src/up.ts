@@ -25,6 +25,7 @@ export interface UpSettings extends FoundationSettings {
   readonly edgePort: number
   readonly edgeAdminPort: number
   readonly seckillPort: number
+  readonly seckillGrpcPort: number
   readonly recommendPort: number
   readonly shopPort: number
   readonly consolePort: number
@@ -43,6 +44,7 @@ export const upSettings: TableOf<UpSettings> = {
   edgePort: port(8080, 'Port of the edge: open this one in a browser.', 'port'),
   edgeAdminPort: port(8070, 'Port of the edge for purge, statistics and explain.'),
   seckillPort: port(8081, 'Port of the flash-sale engine.'),
+  seckillGrpcPort: port(9081, 'Port of the flash-sale engine for gRPC.'),
   recommendPort: port(8082, 'Port of the recommendation engine.'),
   shopPort: port(8083, 'Port of the demo shop, the origin behind the edge.'),
   consolePort: port(8090, 'Port of the console.'),
@@ -129,6 +131,7 @@ function shortPath(folder: string, path: string): string {
 function furnish(house: House, settings: UpSettings): void {
   house.add(seckillProgram, () => ({
     port: settings.seckillPort,
+    grpcPort: settings.seckillGrpcPort,
   }))
   house.add(recommendProgram, () => ({
     port: settings.recommendPort,

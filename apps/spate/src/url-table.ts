@@ -15,6 +15,7 @@ const rows: readonly (readonly [purpose: string, label: string, path: string])[]
   ['console', 'console', '/'],
   ['edgeAdmin', 'edge admin', '/stats'],
   ['seckill', 'seckill API', '/seckill/campaigns'],
+  ['seckillGrpc', 'seckill gRPC', ''],
   ['recommend', 'recommend API', '/recommend/popular'],
   ['shop', 'shop, without the edge', '/'],
   ['consoleOtlpGrpc', 'OTLP in, gRPC', ''],

@@ -27,7 +27,7 @@ import type {
   GrpcMethod,
   GrpcTelemetry,
 } from './grpc-method.ts'
-import { grpcStatus, statusName } from './grpc-status.ts'
+import { grpcStatus, reasonOfFault, statusName } from './grpc-status.ts'
 import { HeaderList } from './header-list.ts'
 import { schemaCheck, type SchemaCheck } from './json.ts'
 
@@ -157,7 +157,7 @@ export class CallRunner {
         'rpc.system.name': 'grpc',
         'rpc.method': plan.method,
         'rpc.response.status_code': code,
-        ...(fault ? { 'error.type': fault.code } : {}),
+        ...(fault ? { 'error.type': reasonOfFault(fault) } : {}),
       }
       this.#duration?.record((clock.elapsed() - startMs) / 1000, attributes)
       span.setAttributes(attributes)

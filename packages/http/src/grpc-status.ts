@@ -1,6 +1,12 @@
 import { Metadata, status, type StatusObject } from '@grpc/grpc-js'
 import { fromJSON, type MessageTypeDefinition } from '@grpc/proto-loader'
-import { Fault, faultKinds, type FaultCode, type FieldProblem } from '@spate/runtime/fault'
+import {
+  Fault,
+  faultKinds,
+  type FaultCode,
+  type FaultDetails,
+  type FieldProblem,
+} from '@spate/runtime/fault'
 
 /**
  * Faults as gRPC tells them: a status, and in `grpc-status-details-bin` a `google.rpc.Status` with
@@ -54,9 +60,33 @@ const codeOf: Readonly<Partial<Record<status, FaultCode>>> = {
   [status.UNIMPLEMENTED]: 'not_implemented',
 }
 
+/** A fault that says more than its code: `reason` is a service's own code (`sold_out`). */
+export class GrpcRefusal extends Fault {
+  readonly reason: string
+  /** Further facts, by name: the line of a cart. */
+  readonly facts: Readonly<Record<string, string>>
+
+  constructor(
+    code: FaultCode,
+    reason: string,
+    message: string,
+    more: FaultDetails & { readonly facts?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(code, message, more)
+    this.reason = reason
+    this.facts = more.facts ?? {}
+  }
+}
+
+/** What callers act on: a service's own code where there is one, else the fault's. */
+export function reasonOfFault(fault: Fault): string {
+  return fault instanceof GrpcRefusal ? fault.reason : fault.code
+}
+
 interface Details {
   readonly fields: readonly FieldProblem[]
   readonly reason: string | undefined
+  readonly facts: Readonly<Record<string, string>>
   readonly retryAfterSeconds: number | undefined
 }
 
@@ -75,18 +105,23 @@ export function statusName(code: status): string {
 /** The fault a client throws for a status: the server's own code where it is one of ours. */
 export function grpcFault(told: Pick<StatusObject, 'code' | 'details' | 'metadata'>): Fault {
   const [bytes] = told.metadata.get('grpc-status-details-bin')
-  const { reason, fields, retryAfterSeconds } = Buffer.isBuffer(bytes)
+  const { reason, facts, fields, retryAfterSeconds } = Buffer.isBuffer(bytes)
     ? decodeDetails(bytes)
     : noDetails
   const known = reason !== undefined && Object.hasOwn(faultKinds, reason)
   const code = known ? (reason as FaultCode) : (codeOf[told.code] ?? 'bad_gateway')
-  return new Fault(code, told.details, {
-    fields,
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  })
+  const more = { fields, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }
+  return reason === undefined || known
+    ? new Fault(code, told.details, more)
+    : new GrpcRefusal(code, reason, told.details, { ...more, facts })
 }
 
-const noDetails: Details = { fields: [], reason: undefined, retryAfterSeconds: undefined }
+const noDetails: Details = {
+  fields: [],
+  reason: undefined,
+  facts: {},
+  retryAfterSeconds: undefined,
+}
 
 interface Any {
   readonly typeUrl: string
@@ -94,7 +129,10 @@ interface Any {
 }
 
 function encodeDetails(fault: Fault): Buffer {
-  const details: Any[] = [any('ErrorInfo', { reason: fault.code, domain: errorDomain })]
+  const facts = fault instanceof GrpcRefusal ? Object.entries(fault.facts) : []
+  const metadata = facts.map(([key, value]) => ({ key, value }))
+  const info = { reason: reasonOfFault(fault), domain: errorDomain, metadata }
+  const details: Any[] = [any('ErrorInfo', info)]
   if (fault.fields.length > 0)
     details.push(
       any('BadRequest', {
@@ -121,12 +159,16 @@ function encodeDetails(fault: Fault): Buffer {
 function decodeDetails(bytes: Buffer): Details {
   let fields: FieldProblem[] = []
   let reason: string | undefined
+  let facts: Readonly<Record<string, string>> = {}
   let retryAfterSeconds: number | undefined
   try {
     const told = messages('Status').deserialize(bytes) as { details?: Any[] }
     for (const { typeUrl, value } of told.details ?? []) {
       const message = readDetail(typeUrl, Buffer.from(value))
-      if (message?.domain === errorDomain) reason = message.reason
+      if (message?.domain === errorDomain) {
+        reason = message.reason
+        facts = Object.fromEntries((message.metadata ?? []).map(({ key, value }) => [key, value]))
+      }
       if (message?.fieldViolations) fields = message.fieldViolations.map(problemOf)
       if (message?.retryDelay)
         retryAfterSeconds = message.retryDelay.seconds + message.retryDelay.nanos / 1e9
@@ -135,7 +177,7 @@ function decodeDetails(bytes: Buffer): Details {
     // Details of another server that we cannot read: the status itself still tells enough.
     return noDetails
   }
-  return { fields, reason, retryAfterSeconds }
+  return { fields, reason, facts, retryAfterSeconds }
 }
 
 /** One detail, whichever of the three it is; undefined for others. */
@@ -149,6 +191,7 @@ function readDetail(typeUrl: string, value: Buffer): Detail | undefined {
 interface Detail {
   readonly reason?: string
   readonly domain?: string
+  readonly metadata?: readonly { readonly key: string; readonly value: string }[]
   readonly fieldViolations?: readonly Violation[]
   readonly retryDelay?: { readonly seconds: number; readonly nanos: number }
 }
@@ -198,7 +241,17 @@ const rpc = fromJSON(
                 fields: { typeUrl: { type: 'string', id: 1 }, value: { type: 'bytes', id: 2 } },
               },
               ErrorInfo: {
-                fields: { reason: { type: 'string', id: 1 }, domain: { type: 'string', id: 2 } },
+                fields: {
+                  reason: { type: 'string', id: 1 },
+                  domain: { type: 'string', id: 2 },
+                  metadata: { rule: 'repeated', type: 'Fact', id: 3 },
+                },
+                // A map<string, string> as it is on the wire: our loader's types have no maps.
+                nested: {
+                  Fact: {
+                    fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } },
+                  },
+                },
               },
               BadRequest: {
                 fields: { fieldViolations: { rule: 'repeated', type: 'FieldViolation', id: 1 } },

@@ -97,7 +97,8 @@ export class SseHub {
   }
 }
 
-const sseHeaders: readonly string[] = Object.freeze([
+/** Header lines of a stream of events. */
+export const sseHeaders: readonly string[] = Object.freeze([
   'content-type',
   'text/event-stream; charset=utf-8',
   'cache-control',
@@ -120,7 +121,8 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]/g, ' ').replaceAll('\0', ' ')
 }
 
-const keepAlive = Buffer.from(': keep-alive\n\n')
+/** A comment: it keeps a silent connection open and is no event. */
+export const sseKeepAlive: Uint8Array = Buffer.from(': keep-alive\n\n')
 
 class Subscriber {
   readonly #queue: BoundedQueue<Uint8Array>
@@ -134,7 +136,7 @@ class Subscriber {
     this.#leave = leave
     // Only into an empty queue: a slow reader needs no comment to keep the connection alive.
     this.#timer = options.clock.every(options.keepAliveMs, () => {
-      if (this.#queue.size === 0) this.offer(keepAlive)
+      if (this.#queue.size === 0) this.offer(sseKeepAlive)
     })
   }
 

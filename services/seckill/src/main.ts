@@ -7,6 +7,7 @@ import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { faultAnswer } from './answers.ts'
 import { openBooks } from './books.ts'
+import { addGrpc } from './grpc/grpc-door.ts'
 import type { SeckillOptions } from './options.ts'
 import { OrderWatch } from './order-watch.ts'
 import { auditRoutes } from './routes/audit-routes.ts'
@@ -21,7 +22,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const lifecycle = new Lifecycle({ clock, log })
   const books = await openBooks(options, lifecycle)
   const { ledger, projection, auditor, links } = books
-  const watch = new OrderWatch(ledger, clock)
+  const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
   const { tracer } = telemetry
   const limiter = rateLimiterOf(settings, clock)
   const desk: Desk = { ledger, watch, tracer, links, limiter, buyer: bodyBuyer }
@@ -58,10 +59,18 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
       await listener?.close(signal)
     },
   })
+  const grpc = addGrpc(lifecycle, options, {
+    routes: calls,
+    handler,
+    ledger,
+    watch,
+    proxies: settings,
+    elapsed: () => clock.elapsed(),
+  })
   await lifecycle.start()
   return {
     name: 'seckill',
-    urls: { traffic: listener?.url ?? '' },
+    urls: { traffic: listener?.url ?? '', grpc: grpc.url() },
     stop: async () => void (await lifecycle.stop()),
   }
 }

@@ -18,20 +18,22 @@ export const roomToken = 'rehearsal-token-0123456789'
 /** A whole engine on a free port, for tests that speak HTTP to it. */
 export interface SeckillRoom {
   readonly url: string
+  /** `host:port` of gRPC. */
+  readonly grpc: string
   readonly folder: string
   /** Calls it; `body` is sent as JSON where it is not a text already. */
   call(
     method: string,
     path: string,
     body?: unknown,
-    headers?: Record<string, string>,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Reply>
   /** The same as administrator. */
   admin(
     method: string,
     path: string,
     body?: unknown,
-    headers?: Record<string, string>,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<Reply>
   /** Stops the engine and starts another on the same folder. */
   restart(): Promise<void>
@@ -55,7 +57,7 @@ export async function openRoom(
   const defaults = Object.fromEntries(
     Object.entries(seckillSettings).map(([name, row]) => [name, row.default]),
   ) as SettingsOf<typeof seckillSettings>
-  const settings = { ...defaults, port: 0, ...over }
+  const settings = { ...defaults, port: 0, grpcPort: 0, ...over }
   const start = (): Promise<Running> =>
     startSeckill({
       settings,
@@ -71,6 +73,9 @@ export async function openRoom(
   const room: SeckillRoom = {
     get url() {
       return running.urls['traffic'] ?? ''
+    },
+    get grpc() {
+      return (running.urls['grpc'] ?? '').replace('http://', '')
     },
     folder,
     async call(method, path, body, headers = {}) {

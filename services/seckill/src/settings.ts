@@ -8,6 +8,8 @@ import { duration, integer, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the flash-sale engine. */
 export interface SeckillSettings extends ListenSettings, RateLimitSettings {
+  readonly grpcPort: number
+  readonly orderWatchersMax: number
   readonly ordersMax: number
   readonly usersMax: number
   readonly campaignsMax: number
@@ -22,6 +24,13 @@ export interface SeckillSettings extends ListenSettings, RateLimitSettings {
 export const seckillSettings: TableOf<SeckillSettings> = {
   ...listenSettings(8081),
   ...rateLimitSettings,
+  grpcPort: integer(9081, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
+  orderWatchersMax: integer(
+    20_000,
+    1,
+    1_000_000,
+    'Calls that wait for an order and streams that follow one, at once; more are overloaded',
+  ),
   ordersMax: integer(
     20_000_000,
     1000,

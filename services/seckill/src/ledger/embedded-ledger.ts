@@ -8,6 +8,7 @@ import type { Chain } from '../domain/chain.ts'
 import type { Command, OrderView, Outcome } from '../domain/command.ts'
 import { writeEvent } from '../domain/event-codec.ts'
 import { execute, type Core } from '../domain/execute.ts'
+import { orderStatuses, type OrderStatus } from '../domain/order-table.ts'
 import { refused } from '../domain/purchase.ts'
 import type { Sale } from '../domain/sale.ts'
 import { Feed } from './feed.ts'
@@ -214,6 +215,25 @@ export class EmbeddedLedger implements Ledger {
   ordersOf(userId: string, most: number, before?: number): readonly OrderView[] {
     const below = Math.min(before ?? this.#durableOrders, this.#durableOrders)
     return this.#sale.ordersOf(userId, most, below).map((slot) => this.#sale.view(slot))
+  }
+
+  /** The order as it is now, once that is durable; undefined where there is none. */
+  async durableOrder(orderId: string): Promise<OrderView | undefined> {
+    const order = this.order(orderId)
+    if (order && this.#sale.campaignOf(order.slot).lastSequence > this.#durableSequence)
+      await this.#settled()
+    return order
+  }
+
+  /** Slot of a durable order; -1 where there is none. O(1). */
+  slotOf(orderId: string): number {
+    const slot = this.#sale.find(orderId)
+    return slot < this.#durableOrders ? slot : -1
+  }
+
+  /** Status of the order in `slot`, durable or not. O(1). */
+  statusOf(slot: number): OrderStatus {
+    return orderStatuses[this.#sale.orders.status[slot] as number] ?? 'reserved'
   }
 
   /** The order in `slot` as it is now, durable or not: for answers that have waited already. */

@@ -2,6 +2,7 @@ import type { Request, Response } from '@spate/http/exchange'
 import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
+import { encodeEvent, sseHeaders, sseKeepAlive } from '@spate/http/sse'
 import type { AdminToken } from '@spate/http/admin-token'
 import { Fault } from '@spate/runtime/fault'
 import { orderJson } from '../answers.ts'
@@ -15,6 +16,8 @@ import {
   type OrdersQuery,
 } from '../contract.ts'
 import type { Outcome } from '../domain/command.ts'
+import { orderStatuses, type OrderStatus } from '../domain/order-table.ts'
+import { finalStatus } from '../order-watch.ts'
 import type { OrderStore } from '../orders/order-store.ts'
 import type { Projection } from '../orders/projection.ts'
 import type { Desk } from './desk.ts'
@@ -40,7 +43,17 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       params: orderParams,
       query: orderQuery,
       refusals: [404],
-      handler: (request, { params, query }) => one(desk, request, params.orderId, query),
+      handler: (_request, { params, query }) => one(desk, params.orderId, query),
+    }),
+    typedRoute({
+      method: 'GET',
+      path: `${orderPath}/events`,
+      name: 'watchOrder',
+      summary: 'The order now and after each change of its status, as server-sent events',
+      params: orderParams,
+      produces: 'text/event-stream',
+      refusals: [404, 503],
+      handler: (request, { params }) => events(desk, request, params.orderId),
     }),
     typedRoute({
       method: 'GET',
@@ -83,17 +96,39 @@ export function orderRoutes(desk: OrderDesk): Route[] {
   ]
 }
 
-async function one(
-  desk: OrderDesk,
-  request: Request,
-  orderId: string,
-  query: OrderQuery,
-): Promise<Response> {
-  void request
+async function one(desk: OrderDesk, orderId: string, query: OrderQuery): Promise<Response> {
   const { wait = 0, after } = query
   const order = await desk.watch.wait(orderId, after, wait)
   if (!order) throw notFound()
   return jsonResponse(200, orderJson(order), noStore)
+}
+
+/** Silence after which a comment is sent so that proxies keep the connection, ms. */
+const keepAliveMs = 15_000
+
+/**
+ * Server-sent events, one a change; the id of an event is the status, since none comes twice. A
+ * reader that comes back with `Last-Event-ID` gets the present status unless it is that one; after
+ * the final status it is told (204) not to come back.
+ */
+function events(desk: OrderDesk, request: Request, orderId: string): Response {
+  const after = orderStatuses.find((each) => each === request.headers.get('last-event-id'))
+  if (desk.ledger.slotOf(orderId) < 0) throw notFound()
+  if (after === finalStatus) return { status: 204, headers: noStore }
+  desk.watch.admit()
+  return { status: 200, headers: sseHeaders, body: frames(desk, request, orderId, after) }
+}
+
+async function* frames(
+  desk: OrderDesk,
+  request: Request,
+  orderId: string,
+  after: OrderStatus | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const order of desk.watch.follow(orderId, after, keepAliveMs, request.signal))
+    yield order
+      ? encodeEvent({ event: 'order', id: order.status, data: orderJson(order) })
+      : sseKeepAlive
 }
 
 async function list(desk: OrderDesk, request: Request, query: OrdersQuery): Promise<Response> {

@@ -21,7 +21,7 @@ const defaults = Object.fromEntries(
 ) as SettingsOf<typeof seckillSettings>
 const eventLog = await openEmbeddedEventLog({ folder: `${folder}/events`, clock: systemClock })
 const running = await startSeckill({
-  settings: { ...defaults, port: 0 },
+  settings: { ...defaults, port: 0, grpcPort: 0 },
   clock: systemClock,
   chance: systemChance,
   log: silentLog,

@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { createGrpcClient, type GrpcClient } from '@spate/http/grpc-client'
+import { loadService } from '@spate/http/grpc-proto'
+import { GrpcRefusal, grpcStatus } from '@spate/http/grpc-status'
+import { systemClock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
+import { openRoom, roomToken, type SeckillRoom } from '../seckill-room.ts'
+import { seckillProto, seckillService } from './grpc-service.ts'
+
+/** One call in both wires' words. `$order` in a value is the id of the room's first order. */
+interface Row {
+  readonly what: string
+  readonly http: readonly [method: string, path: string, body?: object]
+  readonly grpc: readonly [method: string, message: object]
+  readonly headers?: Readonly<Record<string, string>>
+  readonly admin?: boolean
+  /** Status by HTTP, and by gRPC with the code where it is a refusal. */
+  readonly says: readonly [http: number, grpc: number, code?: string]
+}
+
+const p = { productId: 'p' }
+const ok = [200, 0] as const
+const buy = (userId: string, over: object = {}): object => ({ userId, productId: 'p', ...over })
+const purchase = (what: string, body: object, says: Row['says'], headers = {}): Row => ({
+  what,
+  http: ['POST', '/seckill/purchase', body],
+  grpc: ['Purchase', body],
+  headers,
+  says,
+})
+const state = (verb: 'Pause' | 'Resume' | 'Close'): Row => ({
+  what: verb,
+  http: ['POST', `/seckill/campaigns/p/${verb.toLowerCase()}`],
+  grpc: [`${verb}Campaign`, p],
+  admin: true,
+  says: ok,
+})
+const create = (what: string, body: object, says: Row['says'], admin = true): Row => ({
+  what,
+  http: ['POST', '/seckill/campaigns', body],
+  grpc: ['CreateCampaign', body],
+  admin,
+  says,
+})
+const read = (what: string, path: string, method: string, message: object, says: Row['says']) => ({
+  what,
+  http: ['GET', path] as const,
+  grpc: [method, message] as const,
+  says,
+})
+
+/** Played in order on two rooms, one by HTTP, one by gRPC: every row must come out the same. */
+const table: readonly Row[] = [
+  create('create', { ...p, stock: 6, perUserLimit: 2, endsAt: '2090-01-01T00:00:00Z' }, [201, 0]),
+  create('create again', { ...p, stock: 6 }, [409, 9, 'campaign_exists']),
+  create(
+    'create without the token',
+    { productId: 'q', stock: 1 },
+    [401, 16, 'unauthorized'],
+    false,
+  ),
+  create('create without stock', { productId: 'q' }, [422, 3, 'invalid_request']),
+  create(
+    'create for later',
+    { productId: 'l', stock: 1, startsAt: '2089-01-01T00:00:00Z' },
+    [201, 0],
+  ),
+  create('create for a cart', { productId: 'c', stock: 1 }, [201, 0]),
+  purchase('purchase', buy('ann'), ok, { 'idempotency-key': 'k1' }),
+  purchase('the same key', buy('ann'), ok, { 'idempotency-key': 'k1' }),
+  purchase('the key, another body', buy('ann', { quantity: 2 }), [422, 3, 'idempotency_mismatch'], {
+    'idempotency-key': 'k1',
+  }),
+  purchase('a bad key', buy('ann'), [422, 3, 'invalid_request'], {
+    'idempotency-key': 'x'.repeat(129),
+  }),
+  purchase('over the limit', buy('ann', { quantity: 2 }), [409, 9, 'limit_reached']),
+  purchase('quantity 0', buy('bob', { quantity: 0 }), [422, 3, 'invalid_request']),
+  purchase('no product', { userId: 'bob' }, [422, 3, 'invalid_request']),
+  purchase('an unknown product', buy('bob', { productId: '商品' }), [404, 5, 'product_not_found'], {
+    'accept-language': 'zh-CN',
+  }),
+  purchase('too early', buy('bob', { productId: 'l' }), [403, 9, 'not_started']),
+  {
+    what: 'cart',
+    http: [
+      'POST',
+      '/seckill/carts',
+      { userId: 'bob', items: [p, { productId: 'c', quantity: 1 }] },
+    ],
+    grpc: ['PurchaseCart', { userId: 'bob', items: [p, { productId: 'c', quantity: 1 }] }],
+    says: ok,
+  },
+  {
+    what: 'a cart with a line that is sold out',
+    http: ['POST', '/seckill/carts', { userId: 'cat', items: [p, { productId: 'c' }] }],
+    grpc: ['PurchaseCart', { userId: 'cat', items: [p, { productId: 'c' }] }],
+    says: [409, 9, 'sold_out'],
+  },
+  {
+    what: 'change',
+    http: ['PATCH', '/seckill/campaigns/p', { stockDelta: -2, endsAt: null }],
+    grpc: ['ChangeCampaign', { ...p, stockDelta: -2, endsAt: '' }],
+    headers: { 'idempotency-key': 'a1' },
+    admin: true,
+    says: ok,
+  },
+  {
+    what: 'change below sold',
+    http: ['PATCH', '/seckill/campaigns/p', { stockDelta: -3 }],
+    grpc: ['ChangeCampaign', { ...p, stockDelta: -3 }],
+    admin: true,
+    says: [409, 9, 'below_sold'],
+  },
+  purchase('the last units', buy('dan', { quantity: 2 }), ok),
+  purchase('sold out', buy('eve'), [409, 9, 'sold_out'], { 'accept-language': 'zh-CN' }),
+  state('Pause'),
+  purchase('paused', buy('eve'), [403, 9, 'paused']),
+  state('Resume'),
+  read('stock', '/seckill/stock/p', 'GetStock', p, ok),
+  read('stock of nothing', '/seckill/stock/x', 'GetStock', { productId: 'x' }, [
+    404,
+    5,
+    'product_not_found',
+  ]),
+  read('campaign', '/seckill/campaigns/p', 'GetCampaign', p, ok),
+  read('campaigns', '/seckill/campaigns', 'ListCampaigns', {}, ok),
+  read('order', '/seckill/orders/$order', 'GetOrder', { orderId: '$order' }, ok),
+  read('no order', '/seckill/orders/nope', 'GetOrder', { orderId: 'nope' }, [404, 5, 'not_found']),
+  read(
+    'a wait too long',
+    '/seckill/orders/$order?wait=60001',
+    'GetOrder',
+    { orderId: '$order', wait: 60_001 },
+    [422, 3, 'invalid_request'],
+  ),
+  read('orders of a buyer', '/seckill/orders?userId=ann', 'ListOrders', { userId: 'ann' }, ok),
+  read('orders of nobody', '/seckill/orders', 'ListOrders', {}, [422, 3, 'invalid_request']),
+  read('orders of a product', '/seckill/orders?productId=p', 'ListOrders', p, [
+    401,
+    16,
+    'unauthorized',
+  ]),
+  {
+    what: 'pay for somebody else',
+    http: ['POST', '/seckill/orders/$order/pay', { paymentId: 'm', userId: 'bob' }],
+    grpc: ['PayOrder', { orderId: '$order', paymentId: 'm', userId: 'bob' }],
+    says: [404, 5, 'not_found'],
+  },
+  {
+    what: 'pay',
+    http: ['POST', '/seckill/orders/$order/pay', { paymentId: 'm' }],
+    grpc: ['PayOrder', { orderId: '$order', paymentId: 'm' }],
+    says: ok,
+  },
+  {
+    what: 'cancel what is paid',
+    http: ['POST', '/seckill/orders/$order/cancel', {}],
+    grpc: ['CancelOrder', { orderId: '$order' }],
+    says: ok,
+  },
+  { ...read('audit', '/seckill/audit/p', 'Audit', p, ok), admin: true },
+  read('audit without the token', '/seckill/audit/p', 'Audit', p, [401, 16, 'unauthorized']),
+  state('Close'),
+  purchase('ended', buy('eve'), [403, 9, 'ended']),
+]
+
+interface Outcome {
+  readonly status: number
+  readonly code: string | undefined
+  readonly retry: number | undefined
+  readonly value: object
+}
+
+type Ask = (row: Row, order: string) => Promise<Outcome>
+
+const filled = <T>(value: T, order: string): T =>
+  JSON.parse(JSON.stringify(value).replaceAll('$order', order)) as T
+
+function byHttp(room: SeckillRoom): Ask {
+  return async (row, order) => {
+    const [method, path, body] = filled(row.http, order)
+    const ask = row.admin ? 'admin' : 'call'
+    const { status, headers, body: value } = await room[ask](method, path, body, row.headers ?? {})
+    const retry = headers.get('retry-after')
+    const code = status < 400 ? undefined : String(value['code'])
+    const told = { message: value['message'], errors: value['errors'] ?? [] }
+    return {
+      status,
+      code,
+      retry: retry === null ? undefined : Number(retry),
+      value: code ? told : value,
+    }
+  }
+}
+
+function byGrpc(client: GrpcClient<Record<string, [object, object]>>): Ask {
+  return async (row, order) => {
+    const [method, message] = filled(row.grpc, order)
+    const admin = row.admin ? { authorization: `Bearer ${roomToken}` } : {}
+    try {
+      const value = await client.call(method, message, { headers: { ...row.headers, ...admin } })
+      return { status: 0, code: undefined, retry: undefined, value: plain(value) }
+    } catch (caught) {
+      assert(caught instanceof Fault)
+      const code = caught instanceof GrpcRefusal ? caught.reason : caught.code
+      const value = { message: caught.message, errors: caught.fields }
+      return { status: grpcStatus(caught).code, code, retry: caught.retryAfterSeconds, value }
+    }
+  }
+}
+
+const plain = (value: object): object => JSON.parse(JSON.stringify(value)) as object
+
+/** What differs between two rooms by nature: ids, moments, hashes; null and absent are one. */
+function alike(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(alike)
+  if (typeof value !== 'object' || value === null) return value
+  const natural = new Set('orderId cartId createdAt expiresAt chainHead'.split(' '))
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== null)
+      .map(([name, each]) => [name, natural.has(name) ? typeof each : alike(each)]),
+  )
+}
+
+async function clientOf(
+  t: TestContext,
+  room: SeckillRoom,
+): Promise<GrpcClient<Record<string, [object, object]>>> {
+  const client = await createGrpcClient<Record<string, [object, object]>>({
+    proto: seckillProto,
+    name: seckillService,
+    address: room.grpc,
+    clock: systemClock,
+  })
+  t.after(() => client.close())
+  return client
+}
+
+test('HTTP and gRPC give the same outcomes, row by row', async (t) => {
+  const [one, two] = [await openRoom(), await openRoom()]
+  t.after(() => Promise.all([one.close(), two.close()]))
+  const wires = [byHttp(one), byGrpc(await clientOf(t, two))]
+  const orders = ['', '']
+  for (const row of table) {
+    const seen: Outcome[] = []
+    for (const [at, ask] of wires.entries()) {
+      const outcome = await ask(row, orders[at] ?? '')
+      const { orderId } = outcome.value as { orderId?: string }
+      if (orders[at] === '' && orderId !== undefined) orders[at] = orderId
+      seen.push(outcome)
+    }
+    const [http, grpc] = seen as [Outcome, Outcome]
+    const [status, grpcCode, code] = row.says
+    assert.deepEqual(
+      [http.status, grpc.status],
+      [status, grpcCode],
+      `${row.what} ${JSON.stringify(seen)}`,
+    )
+    assert.deepEqual([http.code, grpc.code], [code, code], row.what)
+    assert.equal(grpc.retry, http.retry, row.what)
+    assert.deepEqual(alike(grpc.value), alike(http.value), row.what)
+  }
+  const called = new Set([...table.map(({ grpc: [method] }) => method), 'WatchOrder'])
+  const { definition } = await loadService(seckillProto, seckillService)
+  assert.deepEqual([...called].sort(), Object.keys(definition).sort(), 'every method is called')
+})
+
+test('a rate limit says when to come back, by both wires', async (t) => {
+  const room = await openRoom({ rateLimit: '1/m' })
+  t.after(() => room.close())
+  const wires = [byHttp(room), byGrpc(await clientOf(t, room))]
+  const row = purchase('', buy('a'), ok)
+  const says: (string | undefined)[] = []
+  for (const ask of [...wires, ...wires]) {
+    const { code, retry } = await ask(row, '')
+    says.push(code)
+    if (code === 'rate_limited') assert.ok((retry ?? 0) >= 55, `after ${retry} s`)
+  }
+  assert.deepEqual(says, ['product_not_found', 'rate_limited', 'rate_limited', 'rate_limited'])
+})
+
+test('an order is watched by gRPC until it is refunded; one that is not there is refused', async (t) => {
+  const room = await openRoom()
+  t.after(() => room.close())
+  const client = await clientOf(t, room)
+  await room.admin('POST', '/seckill/campaigns', { productId: 'p', stock: 1 })
+  const { body } = await room.call('POST', '/seckill/purchase', buy('ann'))
+  const order = `/seckill/orders/${String(body['orderId'])}`
+  const seen: string[] = []
+  for await (const each of client.stream('WatchOrder', { orderId: body['orderId'] })) {
+    const { status } = each as { status: string }
+    seen.push(status)
+    if (status === 'reserved') await room.call('POST', `${order}/pay`, { paymentId: 'm' })
+    if (status === 'paid') await room.call('POST', `${order}/cancel`)
+  }
+  assert.deepEqual(seen, ['reserved', 'paid', 'refunded'])
+  const nothing = client.stream('WatchOrder', { orderId: 'nope' }).next()
+  await assert.rejects(nothing, { code: 'not_found' })
+  const after = client.stream('WatchOrder', { orderId: body['orderId'], after: 'gone' }).next()
+  await assert.rejects(after, { code: 'invalid_field' })
+})
