@@ -11,6 +11,7 @@ import { execute, type Core } from '../domain/execute.ts'
 import { orderStatuses, type OrderStatus } from '../domain/order-table.ts'
 import { refused } from '../domain/purchase.ts'
 import type { Sale } from '../domain/sale.ts'
+import { countsOf } from './counts.ts'
 import { Feed } from './feed.ts'
 import type {
   CartRequest,
@@ -252,17 +253,7 @@ export class EmbeddedLedger implements Ledger {
   /** Counts as of now, and the record of the log that leads exactly to them. O(campaigns). */
   capture(): LedgerCapture {
     this.#flush()
-    const campaigns = this.#sale.campaigns.map(
-      ({ total, adjusted, remaining, reserved, paid, returned, orders }) => ({
-        total,
-        adjusted,
-        remaining,
-        reserved,
-        paid,
-        returned,
-        orders,
-      }),
-    )
+    const campaigns = countsOf(this.#sale)
     const record = this.#journal.lastSequence
     return { record, sequence: this.#sale.sequence, chainHead: this.chainHead, campaigns }
   }
