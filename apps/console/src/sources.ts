@@ -4,7 +4,7 @@ import { Fault } from '@spate/runtime/fault'
 import { HistogramSeries, type AnyFamily } from '@spate/telemetry/metrics'
 import { metricNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
-import { readSamples, type Sample } from './domain/exposition-text.ts'
+import { readSamples, type Sample } from '@spate/telemetry/exposition-text'
 import { mergedBuckets, type Bucket, type Reading, type Sighting } from './domain/reading.ts'
 
 /** Where the metrics of one program come from. */

@@ -5,7 +5,7 @@ interface Task {
   readonly order: number
   readonly run: () => void
   readonly repeatMs: number | undefined
-  cancelled: boolean
+  readonly handle: { cancelled: boolean }
 }
 
 /**
@@ -80,7 +80,7 @@ export class VirtualClock implements Clock {
 
   /** Number of tasks that still wait. */
   get pending(): number {
-    return this.#tasks.reduce((count, task) => count + (task.cancelled ? 0 : 1), 0)
+    return this.#tasks.reduce((count, task) => count + (task.handle.cancelled ? 0 : 1), 0)
   }
 
   #schedule(delayMs: number, run: () => void, repeatMs: number | undefined): Timer {
@@ -88,19 +88,13 @@ export class VirtualClock implements Clock {
     const guarded = (): void => {
       if (!handle.cancelled) run()
     }
-    const task: Task = {
+    this.#tasks.push({
       dueMs: this.#nowMs + delayMs,
       order: this.#order++,
       run: guarded,
       repeatMs,
-      get cancelled() {
-        return handle.cancelled
-      },
-      set cancelled(value: boolean) {
-        handle.cancelled = value
-      },
-    }
-    this.#tasks.push(task)
+      handle,
+    })
     return {
       cancel: () => {
         handle.cancelled = true
@@ -109,23 +103,11 @@ export class VirtualClock implements Clock {
   }
 
   #push(dueMs: number, task: Task): void {
-    const { run, repeatMs } = task
-    this.#tasks.push({
-      dueMs,
-      order: this.#order++,
-      run,
-      repeatMs,
-      get cancelled() {
-        return task.cancelled
-      },
-      set cancelled(value: boolean) {
-        task.cancelled = value
-      },
-    })
+    this.#tasks.push({ ...task, dueMs, order: this.#order++ })
   }
 
   #nextDue(untilMs: number): Task | undefined {
-    this.#tasks = this.#tasks.filter((task) => !task.cancelled)
+    this.#tasks = this.#tasks.filter((task) => !task.handle.cancelled)
     let best: Task | undefined
     for (const task of this.#tasks) {
       if (task.dueMs > untilMs) continue

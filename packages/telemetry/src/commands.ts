@@ -1,5 +1,7 @@
 import { command, type Command } from '@spate/runtime/command'
 import { integer } from '@spate/runtime/settings'
+import { compareCommand } from './compare/compare-command.ts'
+import { reportCommand } from './compare/report-command.ts'
 import { createTelemetry } from './telemetry.ts'
 import { startW3cService } from './w3c-service.ts'
 
@@ -30,4 +32,4 @@ export const w3cCommand: Command = command({
 })
 
 /** Every command of this room, for the command line. */
-export const telemetryCommands: readonly Command[] = [w3cCommand]
+export const telemetryCommands: readonly Command[] = [compareCommand, reportCommand, w3cCommand]

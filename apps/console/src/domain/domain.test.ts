@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { lineChart, pathOf, roundUp } from '../pages/chart.ts'
 import { amount, share, size, span } from '../pages/numbers.ts'
 import { readingOf } from '../sources.ts'
-import { readSamples } from './exposition-text.ts'
+import { readSamples } from '@spate/telemetry/exposition-text'
 import { History } from './history.ts'
 import { bucketsBetween, mergedBuckets, quantile, stepBetween, type Reading } from './reading.ts'
 

@@ -1,5 +1,5 @@
 import { html, type Html } from '@spate/http/html'
-import type { Sample } from '../domain/exposition-text.ts'
+import type { Sample } from '@spate/telemetry/exposition-text'
 import { layout, panel } from './layout.ts'
 import { amount, share, size } from './numbers.ts'
 
