@@ -8,6 +8,8 @@ export interface Health {
   readonly ready: boolean
   /** One line for the operator: `replaying, 40 % done`. Shown to anyone who asks: no secrets. */
   readonly detail?: string
+  /** True where the program does its work without it, if less well: it is named, and never makes the program not ready. */
+  readonly optional?: boolean
 }
 
 /** Dependencies by name; each is asked anew for every readiness call. */
@@ -63,7 +65,7 @@ export async function readiness(
     Object.entries(checks).map(async ([name, check]) => [name, await ask(check, options)] as const),
   )
   return {
-    ready: answers.every(([, health]) => health.ready),
+    ready: answers.every(([, { ready, optional }]) => ready || optional === true),
     dependencies: Object.fromEntries(answers),
   }
 }

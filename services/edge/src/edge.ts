@@ -56,16 +56,13 @@ export class Edge {
     this.#origin = options.origin
     this.#clock = clock
     this.store = new MemoryStore(options.memoryBytesMax)
-    const metrics = publishMetrics(telemetry, clock, this.statistics, originName)
+    const metrics = publishMetrics(telemetry, clock, this.statistics)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
       store: this.store,
       origin: options.origin,
       statistics: this.statistics,
-      spans: new OriginSpans(telemetry, clock, this.statistics, {
-        address: originName,
-        latency: (seconds, status) => metrics.latency(seconds, status),
-      }),
+      spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
       rules: () => this.policy.storing,
       keyRules: () => this.policy.keys,
       objectBytesMax: () => Math.min(this.policy.objectBytesMax, this.store.objectBytesMax),

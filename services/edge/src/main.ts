@@ -1,5 +1,5 @@
 import type { AdminToken } from '@spate/http/admin-token'
-import { healthRoutes } from '@spate/http/health'
+import { healthRoutes, type Health } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
@@ -16,9 +16,8 @@ import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Edge } from './edge.ts'
-import { OriginSet } from './origins/origin-set.ts'
-import { httpOrigin } from './origins/http-origin.ts'
-import type { Origin } from './origins/origin.ts'
+import { OriginPool } from './origins/origin-pool.ts'
+import type { OriginSet } from './origins/origin-set.ts'
 import { policyOf } from './policy.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
@@ -48,8 +47,11 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
       'settings_invalid',
       'origin: say where pages come from, --origin http://host:port',
     )
+  const pool = new OriginPool({ clock, chance, log })
+  const origin = pool.set([settings.origin, ...settings.origins], settings)
+  await pool.settle()
   const edge = new Edge({
-    origin: originOf([settings.origin, ...settings.origins], settings, clock),
+    origin,
     originName: new URL(settings.origin).host,
     memoryBytesMax: settings.memoryBytesMax,
     policy: policyOf(settings),
@@ -58,7 +60,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     telemetry,
   })
   const lifecycle = new Lifecycle({ clock, log })
-  const health = healthRoutes({}, { clock })
+  const health = healthRoutes({ origin: () => originHealth(origin) }, { clock })
   const common = [...health, metricsRoute(telemetry)]
   const calls = adminRoutes(edge)
   const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
@@ -90,6 +92,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     })
   }
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
+  lifecycle.add({ name: 'origins', stop: () => pool.close() })
   open('admin', settings.adminPort, admin)
   const limiter = rateLimiterOf(settings, clock)
   const { tracer } = telemetry
@@ -99,22 +102,16 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   return { name: 'edge', urls, edge, stop: async () => void (await lifecycle.stop()) }
 }
 
-function originOf(urls: readonly string[], settings: EdgeSettings, clock: Clock): Origin {
-  const limits = {
-    connectionsMax: settings.originConnectionsMax,
-    connectMs: settings.originConnectMs,
-    headMs: settings.originHeadMs,
-    bodyMs: settings.originBodyMs,
-    headerBytesMax: 65_536,
+/** What the origins are like, for readiness: a cache without its origin still answers, so none is vital. */
+function originHealth(origin: OriginSet): Health {
+  const well = origin.members.filter(
+    ({ healthy, breaker }) => healthy && breaker.state === 'closed',
+  )
+  return {
+    ready: well.length > 0,
+    optional: true,
+    detail: `${well.length} of ${origin.members.length} well`,
   }
-  const members = urls.map((each) => ({
-    name: new URL(each).host,
-    origin: httpOrigin(each, limits),
-  }))
-  const [only] = members
-  if (members.length === 1 && only) return only.origin
-  const rules = { failuresMax: settings.breakerFailuresMax, openMs: settings.breakerOpenMs }
-  return new OriginSet(members, rules, () => clock.elapsed())
 }
 
 /** The node's own paths first, told apart by one letter; all else is traffic. */

@@ -16,7 +16,8 @@ interface Sample {
 
 /** Where origin latencies go. */
 export interface EdgeMetrics {
-  latency(seconds: number, status: number): void
+  /** `address`: host and port of the origin. */
+  latency(seconds: number, status: number, address: string): void
 }
 
 /** Publishes what `statistics` counts; costs nothing until somebody reads the metrics. */
@@ -24,7 +25,6 @@ export function publishMetrics(
   telemetry: Telemetry,
   clock: Clock,
   statistics: Statistics,
-  address: string,
 ): EdgeMetrics {
   const { metrics } = telemetry
   const hits = metrics.counter(metricNames.cacheHits).series({ 'edge.cache.result': 'hit' })
@@ -57,7 +57,7 @@ export function publishMetrics(
   })
   const latency = metrics.histogram(metricNames.edgeOriginLatency)
   return {
-    latency: (seconds, status) =>
+    latency: (seconds, status, address) =>
       latency
         .series({ 'server.address': address, 'http.response.status_code': status })
         .record(seconds),

@@ -18,14 +18,14 @@ import {
 } from '@spate/runtime/settings'
 import type { DoubtfulAge } from './domain/freshness.ts'
 import type { SetCookiePolicy } from './domain/storing.ts'
+import { originPattern, originSettings, type OriginSettings } from './origins/settings.ts'
 
 /** Settings of an edge node. */
-export interface EdgeSettings extends ListenSettings, ListenLimits, RateLimitSettings {
+export interface EdgeSettings
+  extends ListenSettings, ListenLimits, RateLimitSettings, OriginSettings {
   readonly adminPort: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
-  readonly breakerFailuresMax: number
-  readonly breakerOpenMs: number
   readonly memoryBytesMax: number
   readonly objectBytesMax: number
   readonly transientBytesMax: number
@@ -38,10 +38,6 @@ export interface EdgeSettings extends ListenSettings, ListenLimits, RateLimitSet
   readonly negativeMs: number
   readonly doubtfulAge: DoubtfulAge
   readonly disconnectedMs: number
-  readonly originConnectionsMax: number
-  readonly originConnectMs: number
-  readonly originHeadMs: number
-  readonly originBodyMs: number
 }
 
 const MiB = 1024 ** 2
@@ -58,21 +54,17 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     'Port of purge, statistics and explain; 0 takes any free one',
   ),
   origin: url(undefined, 'Scheme, host and port of the origin; paths are passed on as they are', {
-    pattern: /^https?:\/\/[^/?#@]+\/?$/,
+    pattern: originPattern,
     expected: 'a URL of scheme, host and port: http://127.0.0.1:8083',
   }),
   origins: list(
     [],
     'Further origins that serve the same pages; keys are spread, and one stands in for another',
     {
-      pattern: /^https?:\/\/[^/?#@]+\/?$/,
+      pattern: originPattern,
       expected: 'URLs of scheme, host and port',
     },
   ),
-  breakerFailuresMax: integer(5, 1, 1000, 'Failures in a row after which an origin is left alone', {
-    unit: 'failures',
-  }),
-  breakerOpenMs: duration(5000, 100, 600_000, 'Time until a failed origin is probed again'),
   memoryBytesMax: bytes(256 * MiB, MiB, 2 ** 40, 'Memory for stored responses, overhead included'),
   objectBytesMax: bytes(16 * MiB, 1024, 2 ** 32, 'Largest body kept in memory'),
   transientBytesMax: bytes(
@@ -111,10 +103,5 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     86_400_000,
     'How long a stale response may stand in for an origin that cannot be reached; never where headers forbid it',
   ),
-  originConnectionsMax: integer(256, 1, 65_535, 'Connections to the origin', {
-    unit: 'connections',
-  }),
-  originConnectMs: duration(3000, 10, 300_000, 'Time a connection to the origin may take'),
-  originHeadMs: duration(30_000, 10, 3_600_000, 'Time the origin may take to begin its answer'),
-  originBodyMs: duration(30_000, 10, 3_600_000, 'Longest pause inside a body of the origin'),
+  ...originSettings,
 }

@@ -1,6 +1,7 @@
 import { Fault, errorCode } from '@spate/runtime/fault'
 import { Agent, errors, type Dispatcher } from 'undici'
 import { lowered } from '../domain/fields.ts'
+import type { AddressGuard } from './address-guard.ts'
 import type { Origin, OriginExchange, OriginRequest, OriginSink } from './origin.ts'
 
 /** Limits of the way to an origin. */
@@ -17,18 +18,20 @@ export interface OriginLimits {
 /** Interim responses taken before one final response; an origin that sends more is at fault. */
 export const interimsMax = 16
 
-/** An origin behind a pool of kept connections; `url` is its scheme, host and port. */
-export function httpOrigin(url: string, limits: OriginLimits): Origin {
+/**
+ * An origin behind a pool of kept connections; `url` is its scheme, host and port. Redirects are
+ * answers like any other: nothing here follows them.
+ */
+export function httpOrigin(url: string, limits: OriginLimits, guard: AddressGuard): Origin {
   const agent = new Agent({
     connections: limits.connectionsMax,
     pipelining: 1,
-    connect: { timeout: limits.connectMs },
+    connect: { timeout: limits.connectMs, lookup: guard.lookup },
     headersTimeout: limits.headMs,
     bodyTimeout: limits.bodyMs,
     maxHeaderSize: limits.headerBytesMax,
     keepAliveTimeout: 4000,
-    maxRedirections: 0,
-  } as Agent.Options)
+  })
   const base = new URL(url).origin
   return {
     send: (request, sink) => new Exchange(agent, base, request, sink),

@@ -1,135 +1,104 @@
 /**
- * Several origins of one site behind one face. Each has a circuit breaker:
- *
- *   closed -> open       after `failuresMax` failures in a row
- *   open -> half-open    after `openMs`: one request goes through as a probe
- *   half-open -> closed  the probe is answered; -> open again where it fails
+ * The origins of one site behind one face.
  *
  * A key belongs to the origin with the highest rendezvous weight (Thaler and Ravishankar, 1998), so
- * that when one leaves only its own keys move. A GET or HEAD without a body that got no answer is
- * tried at the next origin; anything else may have been done already and is not (RFC 9110 9.2.2).
+ * that when one leaves only its own keys move. Origins whose health check fails come last, those
+ * whose breaker is open not at all; where none may be asked the request fails at once, and what is
+ * stale may stand in. A request that may be repeated (RFC 9110 section 9.2.2), has no body and of
+ * which nothing was answered goes to the next origin; retries and hedges are a share of ordinary
+ * requests, never more.
  */
 import { createHash } from 'node:crypto'
-import type { Fault } from '@spate/runtime/fault'
+import type { Clock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
+import type { OriginMember } from './origin-member.ts'
 import type { Origin, OriginExchange, OriginRequest, OriginSink } from './origin.ts'
+import { Sending, type OriginSetRules, type StandIns } from './sending.ts'
+import { ShareBudget } from './share-budget.ts'
 
-/** One of several origins. */
-export interface OriginMember {
-  readonly name: string
-  readonly origin: Origin
-}
+/** Origins that stand in for each other; one is a set too. */
+export class OriginSet implements Origin, StandIns {
+  readonly members: readonly OriginMember[]
+  readonly rules: OriginSetRules
+  readonly clock: Clock
+  readonly retries: ShareBudget
+  readonly hedges: ShareBudget
+  retried = 0
+  hedged = 0
 
-/** When an origin counts as dead, and for how long. */
-export interface BreakerRules {
-  readonly failuresMax: number
-  readonly openMs: number
-}
+  constructor(members: readonly OriginMember[], rules: OriginSetRules, clock: Clock) {
+    this.members = members
+    this.rules = rules
+    this.clock = clock
+    this.retries = new ShareBudget(rules.retryShare)
+    this.hedges = new ShareBudget(rules.hedgeShare)
+  }
 
-type BreakerState = 'closed' | 'open' | 'half-open'
-
-interface Member extends OriginMember {
-  failures: number
-  state: BreakerState
-  openUntilMs: number
-}
-
-/** Origins that stand in for each other. */
-export class OriginSet implements Origin {
-  readonly #members: readonly Member[]
-  readonly #rules: BreakerRules
-  readonly #now: () => number
-
-  constructor(members: readonly OriginMember[], rules: BreakerRules, now: () => number) {
-    this.#members = members.map((member) => ({
-      ...member,
-      failures: 0,
-      state: 'closed',
-      openUntilMs: 0,
+  /**
+   * Origins for `key` that may be asked, best first; empty where all breakers are open.
+   * `repeatable` requests may probe an origin that is half-open. O(origins).
+   */
+  ranked(key: string, repeatable = true): readonly OriginMember[] {
+    const permitted = this.members.filter(({ breaker }) => breaker.permits())
+    if (permitted.length < 2) return permitted
+    const weighed = permitted.map((member) => ({
+      member,
+      later: rank(member, repeatable),
+      weight: weightOf(member.name, key),
     }))
-    this.#rules = rules
-    this.#now = now
+    weighed.sort((one, other) => one.later - other.later || other.weight - one.weight)
+    return weighed.map(({ member }) => member)
   }
 
-  /** State of each breaker by the origin's name. */
-  get states(): Readonly<Record<string, BreakerState>> {
-    return Object.fromEntries(this.#members.map(({ name, state }) => [name, state]))
+  /** True where at least one origin is healthy and may be asked. */
+  get usable(): boolean {
+    return this.members.some(({ breaker, healthy }) => healthy && breaker.state !== 'open')
   }
 
-  /** Origins for `key`, best first; where all are open, all of them: asking is better than refusing. O(origins). */
-  ranked(key: string): readonly OriginMember[] {
-    const byWeight = this.#members
-      .map((member) => ({ member, weight: weightOf(member.name, key) }))
-      .sort((one, other) => other.weight - one.weight)
-      .map(({ member }) => member)
-    const usable = byWeight.filter((member) => this.#usable(member))
-    return usable.length > 0 ? usable : byWeight
+  /** True while requests are under way or wait. */
+  get busy(): boolean {
+    return this.members.some(({ figures }) => figures.active + figures.queued > 0)
   }
 
   send(request: OriginRequest, sink: OriginSink): OriginExchange {
-    const order = this.ranked(`${request.host}${request.target}`) as readonly Member[]
-    const again = request.body === undefined && /^(?:GET|HEAD)$/.test(request.method)
-    let exchange: OriginExchange | undefined
-    let gone = false
-    const attempt = (at: number): void => {
-      const member = order[at] as Member
-      if (member.state === 'open') member.state = 'half-open'
-      const last = at + 1 >= order.length
-      exchange = member.origin.send(
-        // Where another origin can stand in, a failed one is not asked twice.
-        last ? request : { ...request, retry: false },
-        this.#watch(member, sink, (fault) => {
-          if (again && !gone && !last) attempt(at + 1)
-          else sink.fail(fault)
-        }),
-      )
-    }
-    attempt(0)
-    return {
-      pause: () => exchange?.pause(),
-      resume: () => exchange?.resume(),
-      abort: () => {
-        gone = true
-        exchange?.abort()
-      },
-    }
+    const repeatable = request.body === undefined && repeatableMethods.has(request.method)
+    const order = this.ranked(`${request.host}${request.target}`, repeatable)
+    this.retries.earn()
+    this.hedges.earn()
+    if (order.length === 0) return this.#refuse(sink)
+    return new Sending(this, { request, sink, order, repeatable })
+  }
+
+  /** Puts an outlier out while others can take its place; never more than half of the set. */
+  judge(member: OriginMember): void {
+    if (!member.breaker.outlier || member.breaker.state !== 'closed') return
+    const out = this.members.filter(({ breaker }) => breaker.state !== 'closed').length
+    if ((out + 1) * 2 <= this.members.length) member.breaker.eject()
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ origin }) => origin.close()))
+    await Promise.all(this.members.map((member) => member.close()))
   }
 
-  #watch(member: Member, sink: OriginSink, failed: (fault: Fault) => void): OriginSink {
-    let headed = false
-    return {
-      interim: (status, headers) => sink.interim(status, headers),
-      head: (status, headers) => {
-        headed = true
-        member.failures = 0
-        member.state = 'closed'
-        sink.head(status, headers)
-      },
-      data: (chunk) => sink.data(chunk),
-      end: () => sink.end(),
-      fail: (fault) => {
-        this.#failed(member)
-        if (headed) sink.fail(fault)
-        else failed(fault)
-      },
-    }
+  #refuse(sink: OriginSink): OriginExchange {
+    const waitMs = Math.min(...this.members.map(({ breaker }) => breaker.waitMs))
+    let gone = false
+    queueMicrotask(() => {
+      if (gone) return
+      const fault = new Fault('bad_gateway', 'the origin failed and is left alone for a while', {
+        retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
+      })
+      sink.fail(fault)
+    })
+    return { pause() {}, resume() {}, abort: () => void (gone = true) }
   }
+}
 
-  #failed(member: Member): void {
-    member.failures++
-    if (member.state !== 'half-open' && member.failures < this.#rules.failuresMax) return
-    member.state = 'open'
-    member.openUntilMs = this.#now() + this.#rules.openMs
-  }
+const repeatableMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-  /** Closed, or open for long enough to be probed; a probe under way is enough. */
-  #usable(member: Member): boolean {
-    if (member.state === 'closed') return true
-    return member.state === 'open' && this.#now() >= member.openUntilMs
-  }
+/** 0 for good ones; later for those that fail their health check or that only a probe may try. */
+function rank({ healthy, breaker }: OriginMember, repeatable: boolean): number {
+  return (healthy ? 0 : 2) + (breaker.state !== 'closed' && !repeatable ? 1 : 0)
 }
 
 function weightOf(name: string, key: string): number {

@@ -6,6 +6,7 @@ import { spanNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { FieldList } from '../domain/fields.ts'
 import type { OriginRequest, OriginSink } from './origin.ts'
+import type { EdgeMetrics } from '../metrics.ts'
 import type { Statistics } from '../statistics.ts'
 
 /** A request with trace context on it, and a sink that ends its span. */
@@ -22,21 +23,13 @@ export class OriginSpans {
   readonly #telemetry: Telemetry
   readonly #clock: Clock
   readonly #statistics: Statistics
-  readonly #address: string
-  readonly #latency: (seconds: number, status: number) => void
+  readonly #metrics: EdgeMetrics
 
-  /** `address`: host and port of the origin, for the span. */
-  constructor(
-    telemetry: Telemetry,
-    clock: Clock,
-    statistics: Statistics,
-    observe: { readonly address: string; latency(seconds: number, status: number): void },
-  ) {
+  constructor(telemetry: Telemetry, clock: Clock, statistics: Statistics, metrics: EdgeMetrics) {
     this.#telemetry = telemetry
     this.#clock = clock
     this.#statistics = statistics
-    this.#address = observe.address
-    this.#latency = (seconds, status) => observe.latency(seconds, status)
+    this.#metrics = metrics
   }
 
   begin(request: OriginRequest, cause: Request): TracedRequest {
@@ -53,7 +46,6 @@ export class OriginSpans {
         kind: SpanKind.CLIENT,
         attributes: {
           'http.request.method': request.method,
-          'server.address': this.#address,
           'url.path': request.target.split('?', 1)[0] ?? '',
         },
       },
@@ -70,12 +62,17 @@ export class OriginSpans {
   #watch(inner: OriginSink, span: Span, whole: Span): OriginSink {
     const startMs = this.#clock.elapsed()
     const statistics = this.#statistics
+    let address = ''
     return {
+      chosen: (name) => {
+        address = name
+        span.setAttribute('server.address', name)
+      },
       interim: (status, headers) => inner.interim(status, headers),
       head: (status, headers) => {
         const waitedMs = this.#clock.elapsed() - startMs
         statistics.originLatencyMs += waitedMs
-        this.#latency(waitedMs / 1000, status)
+        this.#metrics.latency(waitedMs / 1000, status, address)
         span.setAttribute('http.response.status_code', status)
         if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
         inner.head(status, headers)

@@ -18,6 +18,8 @@ export interface OriginRequest {
 
 /** Takes an origin's answer as it comes. After `fail` or `end` nothing more is called. */
 export interface OriginSink {
+  /** Host and port of the origin that is asked now; again where another one is tried. */
+  chosen?(name: string): void
   interim(status: number, headers: FieldList): void
   /** Final status and fields, names in lower case. */
   head(status: number, headers: FieldList): void
