@@ -5,7 +5,7 @@ import { spanNames } from '@spate/telemetry/names'
 import { extractHeaders } from '@spate/telemetry/propagator'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { Item } from './domain/catalogue.ts'
-import { eventKinds } from './domain/history.ts'
+import { eventKinds, type Attributes } from './domain/history.ts'
 import type { Interaction, OrderStep, RecommendState } from './domain/state.ts'
 import { topics } from './ingest.ts'
 
@@ -28,8 +28,6 @@ export interface ConsumerOptions {
   readonly log: Log
   /** Offsets that belong to the state as it is now. */
   readonly offsets: Offsets
-  /** Told after each entry that changed a user's events. */
-  readonly changed?: (userId: string) => void
 }
 
 /**
@@ -89,6 +87,8 @@ export class Consumer {
         return
       case topics.orders:
         return this.#order(value, entry)
+      case topics.attributes:
+        return this.#attributes(value, entry)
       default:
         this.#skip(entry)
     }
@@ -104,12 +104,17 @@ export class Consumer {
     this.#traced(entry, value.userId, () => this.#options.state.order(value))
   }
 
+  #attributes(value: unknown, entry: ConsumedEntry): void {
+    if (!isDescription(value)) return this.#skip(entry)
+    const { userId, attributes } = value
+    this.#traced(entry, userId, () => this.#options.state.describeUser(userId, attributes))
+  }
+
   /** Goes on with the trace of the request that published the entry. */
   #traced(entry: ConsumedEntry, userId: string, apply: () => unknown): void {
-    const { telemetry, changed } = this.#options
+    const { telemetry } = this.#options
     if (entry.headers['traceparent'] === undefined) {
       apply()
-      changed?.(userId)
       return
     }
     const parent = extractHeaders(entry.headers, ROOT_CONTEXT)
@@ -126,7 +131,6 @@ export class Consumer {
       parent,
     )
     apply()
-    changed?.(userId)
     span.end()
   }
 
@@ -173,6 +177,12 @@ function isInteraction(value: unknown): value is Interaction {
     isAmount(value['weight']) &&
     isAmount(value['timeMs'])
   )
+}
+
+function isDescription(
+  value: unknown,
+): value is { readonly userId: string; readonly attributes: Attributes } {
+  return isRecord(value) && typeof value['userId'] === 'string' && isRecord(value['attributes'])
 }
 
 function isOrderStep(value: unknown): value is OrderStep {

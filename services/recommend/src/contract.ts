@@ -11,7 +11,16 @@ export const wireLimits: {
   readonly numItemsMax: number
   readonly listMax: number
   readonly eventsPerCallMax: number
-} = { idLengthMax: 200, numItemsMax: 200, listMax: 1000, eventsPerCallMax: 10_000 }
+  readonly attributesMax: number
+  readonly warmupUsersMax: number
+} = {
+  idLengthMax: 200,
+  numItemsMax: 200,
+  listMax: 1000,
+  eventsPerCallMax: 10_000,
+  attributesMax: 64,
+  warmupUsersMax: 100_000,
+}
 
 /** A schema whose values are `Value`; the two are written side by side below. */
 const of = <Value>(schema: TSchema): TUnsafe<Value> => schema as unknown as TUnsafe<Value>
@@ -111,6 +120,52 @@ export const itemBody: TUnsafe<ItemBody> = of(
     hidden: Type.Optional(Type.Boolean()),
     publishedAt: Type.Optional(Type.Union([Type.Number(), Type.String({ maxLength: 40 })])),
     vector: Type.Optional(Type.Array(Type.Number(), { maxItems: 1024 })),
+  }),
+)
+
+/** Body of `PUT /recommend/features/{userId}`. */
+export interface FeaturesBody {
+  readonly features: Readonly<Record<string, string | number | boolean>>
+}
+
+/** Schema of `FeaturesBody`. */
+export const featuresBody: TUnsafe<FeaturesBody> = of(
+  Type.Object({
+    features: Type.Record(
+      Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' }),
+      Type.Union([text(200), Type.Number(), Type.Boolean()]),
+      { maxProperties: wireLimits.attributesMax },
+    ),
+  }),
+)
+
+/** Answer of `GET` and `PUT /recommend/features/{userId}`. */
+export interface FeaturesAnswer {
+  readonly userId: string
+  /** False for somebody nobody has met: these are the defaults. */
+  readonly known: boolean
+  /** The numbers of the user that models see now, by name, and what was said of the user. */
+  readonly features: Readonly<Record<string, string | number | boolean>>
+  readonly categories: readonly { readonly category: string; readonly share: number }[]
+  readonly recent: readonly {
+    readonly itemId: string
+    readonly times: number
+    readonly lastMs: number
+  }[]
+  /** `hit`, `miss`, `stale`: what the cache had. `failed`: the store gave no answer. */
+  readonly cache: string
+  readonly degraded?: readonly string[]
+}
+
+/** Body of `POST /recommend/features/warmup`. */
+export interface WarmupBody {
+  readonly userIds: readonly string[]
+}
+
+/** Schema of `WarmupBody`. */
+export const warmupBody: TUnsafe<WarmupBody> = of(
+  Type.Object({
+    userIds: Type.Array(id('a user'), { minItems: 1, maxItems: wireLimits.warmupUsersMax }),
   }),
 )
 

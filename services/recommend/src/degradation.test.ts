@@ -7,7 +7,8 @@ import { noTelemetry } from '@spate/telemetry/telemetry'
 import { firstBlend } from './domain/recall/blend.ts'
 import { speak } from './domain/recall/knowledge.ts'
 import { RecommendState } from './domain/state.ts'
-import { Recommender, type AskChannel } from './recommender.ts'
+import type { AskChannel } from './recall/recall.ts'
+import { Recommender } from './recommender.ts'
 import { ServedModels } from './served-models.ts'
 
 const channels = [...new Set(firstBlend.map(({ voice }) => voice.channel))]

@@ -1,11 +1,17 @@
 import type { EventLog, StoredEvent, Subscription } from '@spate/eventlog/event-log'
+import type { Chance } from '@spate/runtime/chance'
 import type { Clock, Timer } from '@spate/runtime/clock'
 import type { Log } from '@spate/runtime/log'
+import type { KeyValue } from '@spate/state/key-value'
+import { MemoryKeyValue } from '@spate/state/memory-key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Consumer } from './consumer.ts'
 import { RecommendState } from './domain/state.ts'
+import { FeatureCache } from './features/feature-cache.ts'
+import { Warmups } from './features/warmups.ts'
 import { Ingest, topics } from './ingest.ts'
-import { Recommender, type AskChannel } from './recommender.ts'
+import type { AskChannel } from './recall/recall.ts'
+import { Recommender } from './recommender.ts'
 import { ServedModels } from './served-models.ts'
 import { placementsOf, rulesOf } from './rerank-settings.ts'
 import type { RecommendSettings } from './settings.ts'
@@ -16,11 +22,14 @@ import { Trainer } from './trainer.ts'
 export interface EngineOptions {
   readonly settings: RecommendSettings
   readonly clock: Clock
+  readonly chance: Chance
   readonly log: Log
   readonly telemetry: Telemetry
   readonly eventLog: EventLog
   /** Folder for snapshots. */
   readonly folder: string
+  /** Shared store for features of users; this process's memory where absent. */
+  readonly keyValue?: KeyValue
   /** Asks a recall channel; for tests of degradation. */
   readonly ask?: AskChannel
 }
@@ -40,9 +49,12 @@ export class Engine {
   readonly ingest: Ingest
   readonly recommender: Recommender
   readonly trainer: Trainer
+  readonly features: FeatureCache
+  readonly warmups: Warmups
   readonly #options: EngineOptions
   readonly #snapshots: Snapshots
   readonly #consumer: Consumer
+  readonly #ownStore: KeyValue | undefined
   #subscriptions: Subscription[] = []
   #timer: Timer | undefined
   #savedAt = 0
@@ -61,6 +73,11 @@ export class Engine {
       eventIdsMax: settings.eventIdsMax,
       knownIds: parts.knownIds,
     })
+    const bytesMax = settings.featureCacheBytesMax
+    this.#ownStore = options.keyValue ? undefined : new MemoryKeyValue({ clock, bytesMax })
+    const store = options.keyValue ?? (this.#ownStore as KeyValue)
+    this.features = new FeatureCache({ ...options, ...settings, store, state: this.state })
+    this.warmups = new Warmups({ ...options, ...settings, cache: this.features })
     this.recommender = new Recommender({
       state: this.state,
       served: this.served,
@@ -71,6 +88,7 @@ export class Engine {
       channelBudgetMs: settings.channelBudgetMs,
       rules: rulesOf(settings),
       placements: placementsOf(settings),
+      features: (userId) => this.features.find(userId),
       replaying: () => !this.#caughtUp,
       ...(ask ? { ask } : {}),
     })
@@ -151,11 +169,12 @@ export class Engine {
   /** Stops everything and saves. */
   async stop(): Promise<void> {
     this.#timer?.cancel()
-    await this.trainer.stop()
+    await Promise.all([this.trainer.stop(), this.warmups.stop()])
     await Promise.all(this.#subscriptions.map((each) => each.close()))
     await this.#saving
     await this.#save()
     await this.#snapshots.close()
+    await this.#ownStore?.close()
   }
 
   async #save(): Promise<void> {

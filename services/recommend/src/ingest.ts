@@ -13,7 +13,7 @@ import {
 } from './contract.ts'
 import type { Item } from './domain/catalogue.ts'
 import { EventMemory } from './domain/event-memory.ts'
-import { eventKinds, type EventKind } from './domain/history.ts'
+import { eventKinds, type Attributes, type EventKind } from './domain/history.ts'
 import type { Interaction } from './domain/state.ts'
 
 /** Topics this program writes and reads. */
@@ -21,6 +21,7 @@ export const topics = {
   interactions: 'interactions',
   catalogue: 'catalogue',
   orders: 'orders',
+  attributes: 'attributes',
 } as const
 
 /** An event for the log. */
@@ -108,6 +109,13 @@ export class Ingest {
       ...(vector === undefined ? {} : { vector }),
       ...(publishedAt === undefined ? {} : { publishedAtMs: timeOf(publishedAt, 'publishedAt') }),
     }
+  }
+
+  /** Makes what is said of a user durable; the consumer puts it into the state. */
+  async attributes(userId: string, attributes: Attributes, context: Context): Promise<void> {
+    const value = bytesOf({ userId, attributes })
+    const headers = injectHeaders(context)
+    await this.#options.publish(topics.attributes, [{ key: userId, value, headers }])
   }
 
   /** Makes items durable; the consumer puts them into the catalogue. */

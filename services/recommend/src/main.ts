@@ -13,9 +13,10 @@ import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
+import type { KeyValue } from '@spate/state/key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Engine } from './engine.ts'
-import type { AskChannel } from './recommender.ts'
+import type { AskChannel } from './recall/recall.ts'
 import { recommendRoutes } from './routes.ts'
 import type { RecommendSettings } from './settings.ts'
 
@@ -30,6 +31,8 @@ export interface StartRecommendOptions {
   readonly dataDir: string
   readonly adminToken: AdminToken
   readonly eventLog: EventLog
+  /** Shared store for features of users; this process's memory where absent. */
+  readonly keyValue?: KeyValue
   /** Asks a recall channel; for tests of degradation. */
   readonly ask?: AskChannel
 }
@@ -92,10 +95,11 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
 
 function parts(engine: Engine): Pick<
   Engine,
-  'recommender' | 'ingest' | 'state' | 'served' | 'trainer'
+  'recommender' | 'ingest' | 'state' | 'served' | 'trainer' | 'features' | 'warmups'
 > & {
   readonly applied: () => Promise<void>
 } {
-  const { recommender, ingest, state, served, trainer } = engine
-  return { recommender, ingest, state, served, trainer, applied: () => engine.applied() }
+  const { recommender, ingest, state, served, trainer, features, warmups } = engine
+  const applied = (): Promise<void> => engine.applied()
+  return { recommender, ingest, state, served, trainer, features, warmups, applied }
 }

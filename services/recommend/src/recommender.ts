@@ -6,16 +6,19 @@ import type { Log } from '@spate/runtime/log'
 import { spanNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { RecommendedItem } from './contract.ts'
+import { featureNames } from './domain/features/feature-vector.ts'
 import { addNormalised, topOf, type Ranked } from './domain/recall/blend.ts'
 import type { History } from './domain/history.ts'
 import { placementReason, reasonFor, type Language } from './domain/reason.ts'
 import { BoardPool, type Scores } from './domain/recall/scores.ts'
-import { speak, type Asker, type Knowledge, type Voice } from './domain/recall/knowledge.ts'
+import type { Asker, Knowledge, Voice } from './domain/recall/knowledge.ts'
 import type { RecommendState } from './domain/state.ts'
 import { candidateFilter, type CandidateRules } from './domain/recall/candidate-filter.ts'
 import { Likeness } from './domain/rerank/likeness.ts'
 import { noRules, rerank, type Placed, type RerankRules } from './domain/rerank/rerank.ts'
 import { extrasOf, type PlacementRules } from './domain/rerank/extras.ts'
+import type { FoundFeatures } from './features/feature-cache.ts'
+import { Recall, type AskChannel, type Heard } from './recall/recall.ts'
 import type { ServedModels } from './served-models.ts'
 
 /** One request for a list. */
@@ -33,18 +36,6 @@ export interface RecommendResult {
   readonly degraded: readonly string[]
 }
 
-/**
- * A recall channel: adds what it knows to `out`, at once or later. It must stop when `signal`
- * aborts; what it adds afterwards is lost.
- */
-export type AskChannel = (
-  voice: Voice,
-  knowledge: Knowledge,
-  asker: Asker,
-  out: Scores,
-  signal?: AbortSignal,
-) => void | Promise<void>
-
 /** What the recommender stands on. */
 export interface RecommenderOptions {
   readonly state: RecommendState
@@ -56,16 +47,12 @@ export interface RecommenderOptions {
   readonly channelBudgetMs: number
   readonly rules?: RerankRules
   readonly placements?: PlacementRules
+  /** Features of a user, for ranking; without it the history in the state is all there is. */
+  readonly features?: (userId: string) => Promise<FoundFeatures>
   /** True while the log is still being read: answers say so. */
   readonly replaying?: () => boolean
   /** Asks a channel. Default: the pure channels of the domain. Tests pass hung and failing ones. */
   readonly ask?: AskChannel
-}
-
-interface Heard {
-  readonly voice: Voice
-  readonly weight: number
-  readonly scores: Scores
 }
 
 /** Candidates that go on from the merge to ranking. */
@@ -78,10 +65,13 @@ const candidatesMax = 400
 export class Recommender {
   readonly #options: RecommenderOptions
   readonly #pool = new BoardPool()
+  readonly #recall: Recall
   #likeness: { readonly version: number; readonly of: Likeness } | undefined
 
   constructor(options: RecommenderOptions) {
     this.#options = options
+    const channelBudgetMs = Math.min(options.channelBudgetMs, options.requestBudgetMs)
+    this.#recall = new Recall({ ...options, channelBudgetMs }, this.#pool)
   }
 
   /** The list for `query`; `parent` is the context of the request. */
@@ -97,11 +87,14 @@ export class Recommender {
       const { models, blend, blendWithRepeats, name, version } = served.now()
       const requestId = uuidv7(clock.now())
       const degraded: string[] = this.#options.replaying?.() ? ['state'] : []
-      const history = this.#features(query.userId, context)
+      const history = state.histories.of(query.userId)
+      const features = this.#features(query.userId, context)
       const knowledge = state.knowledge(models)
       const asker: Asker = { history, nowMs: clock.now() }
       const parts = query.seen === 'include' ? blendWithRepeats : blend
-      const heard = await this.#recall({ parts, knowledge, asker, context, degraded })
+      const heard = await this.#recall.ask({ parts, knowledge, asker, context, degraded })
+      const found = await features
+      if (found?.from === 'failed') degraded.push('features')
       const ranked = this.#merge(query, history, heard, context)
       const chosen = this.#rerank(query, { ranked, history, requestId, version }, context)
       const items = this.#explain(query, { chosen, heard, asker, knowledge })
@@ -117,89 +110,16 @@ export class Recommender {
     }
   }
 
-  #features(userId: string, context: Context): History {
+  /** The store is asked while the channels work. Never rejects. */
+  async #features(userId: string, context: Context): Promise<FoundFeatures | undefined> {
+    const { features } = this.#options
+    if (!features) return undefined
     const span = this.#span(spanNames.recommendExtractFeatures, context)
-    const history = this.#options.state.histories.of(userId)
-    span.setAttribute('features.count', history.items.length)
+    const found = await features(userId)
+    span.setAttribute('features.count', featureNames.length)
+    span.setAttribute('cache.hit', found.from === 'hit')
     span.end()
-    return history
-  }
-
-  async #recall(ask: {
-    readonly parts: readonly { readonly voice: Voice; readonly weight: number }[]
-    readonly knowledge: Knowledge
-    readonly asker: Asker
-    readonly context: Context
-    readonly degraded: string[]
-  }): Promise<Heard[]> {
-    const { clock, channelBudgetMs, requestBudgetMs } = this.#options
-    const recall = this.#span(spanNames.recommendRecall, ask.context)
-    const context = trace.setSpan(ask.context, recall)
-    const budget = new Deadline(clock, Math.min(channelBudgetMs, requestBudgetMs))
-    const answers: (Heard | undefined | Promise<Heard | undefined>)[] = ask.parts.map((part) =>
-      this.#askOne(part, { ...ask, context, budget }),
-    )
-    const late = answers.some((answer) => answer instanceof Promise)
-    // Channels that answer at once cost no turn of the event loop.
-    const settled = late
-      ? await Promise.all(answers.map((answer) => Promise.resolve(answer)))
-      : (answers as (Heard | undefined)[])
-    budget.done()
-    const heard = settled.filter((each): each is Heard => each !== undefined)
-    ask.parts.forEach((part, at) => {
-      if (settled[at] === undefined && !ask.degraded.includes(part.voice.channel))
-        ask.degraded.push(part.voice.channel)
-    })
-    recall.setAttribute(
-      'candidates.count',
-      heard.reduce((count, { scores }) => count + scores.count, 0),
-    )
-    recall.end()
-    return heard
-  }
-
-  /** One channel's answer; undefined where it failed or came too late. */
-  #askOne(
-    part: { readonly voice: Voice; readonly weight: number },
-    ask: {
-      readonly knowledge: Knowledge
-      readonly asker: Asker
-      readonly context: Context
-      readonly budget: Deadline
-    },
-  ): Heard | undefined | Promise<Heard | undefined> {
-    const { voice, weight } = part
-    const span = this.#span(`${spanNames.recommendRecall}.${voice.channel}`, ask.context)
-    const scores = this.#pool.take(ask.knowledge.itemCount)
-    const finish = (failed: unknown): Heard | undefined => {
-      if (failed !== undefined) {
-        span.recordException(failed instanceof Error ? failed : errorText(failed))
-        span.setStatus({ code: SpanStatusCode.ERROR })
-        this.#options.log.warn('a recall channel is missing', {
-          channel: voice.channel,
-          error: errorText(failed),
-        })
-      }
-      span.setAttribute('candidates.count', scores.count)
-      span.end()
-      return failed === undefined ? { voice, weight, scores } : undefined
-    }
-    try {
-      const asking = (this.#options.ask ?? speak)(
-        voice,
-        ask.knowledge,
-        ask.asker,
-        scores,
-        ask.budget.signal,
-      )
-      if (!(asking instanceof Promise)) return finish(undefined)
-      return Promise.race([asking, ask.budget.passed()]).then(
-        () => finish(undefined),
-        (caught: unknown) => finish(caught ?? 'failed'),
-      )
-    } catch (caught) {
-      return finish(caught ?? 'failed')
-    }
+    return found
   }
 
   /** Adds the channels up, filters, keeps the best, and fills up from what is popular or new. */
@@ -336,38 +256,3 @@ function seedOf(requestId: string): number {
 }
 
 const rounded = (score: number): number => Math.round(score * 1e6) / 1e6
-
-/** A point in time that is only waited for where somebody asks. */
-class Deadline {
-  readonly #clock: Clock
-  readonly #untilMs: number
-  readonly #abort = new AbortController()
-  #passed: Promise<never> | undefined
-  #timer: { cancel(): void } | undefined
-
-  constructor(clock: Clock, budgetMs: number) {
-    this.#clock = clock
-    this.#untilMs = clock.elapsed() + budgetMs
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal
-  }
-
-  /** Rejects when the time is over. */
-  passed(): Promise<never> {
-    this.#passed ??= new Promise<never>((_, reject) => {
-      this.#timer = this.#clock.after(this.#untilMs - this.#clock.elapsed(), () => {
-        this.#abort.abort()
-        reject(new Error('the deadline is past'))
-      })
-    })
-    this.#passed.catch(() => {})
-    return this.#passed
-  }
-
-  /** Nobody waits any more. */
-  done(): void {
-    this.#timer?.cancel()
-  }
-}

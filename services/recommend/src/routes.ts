@@ -9,6 +9,7 @@ import { Fault, shown } from '@spate/runtime/fault'
 import { recommendBody, wireLimits, type RecommendAnswer, type RecommendBody } from './contract.ts'
 import type { Language } from './domain/reason.ts'
 import { popularitySpans, type PopularitySpan } from './domain/recall/popularity.ts'
+import { featureRoutes, type FeatureRouteParts } from './features/feature-routes.ts'
 import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
 import type { Recommender } from './recommender.ts'
 import type { ServedModels } from './served-models.ts'
@@ -16,7 +17,7 @@ import { similarItems } from './similar.ts'
 import type { Trainer } from './trainer.ts'
 
 /** What the routes stand on. */
-export interface RouteParts extends ItemRouteParts {
+export interface RouteParts extends ItemRouteParts, FeatureRouteParts {
   readonly recommender: Recommender
   readonly served: ServedModels
   readonly trainer: Trainer
@@ -32,6 +33,7 @@ export function recommendRoutes(parts: RouteParts): Route[] {
     recommendRoute(parts),
     eventsRoute(parts),
     ...itemRoutes(parts),
+    ...featureRoutes(parts),
     similarRoute(parts),
     popularRoute(parts),
     modelsRoute(parts),

@@ -21,6 +21,10 @@ export interface RecommendSettings
   readonly trainEveryMs: number
   readonly headItemsMax: number
   readonly snapshotEveryMs: number
+  readonly featureTtlMs: number
+  readonly featureBudgetMs: number
+  readonly featureCacheBytesMax: number
+  readonly warmupConcurrency: number
 }
 
 const dayMs = 86_400_000
@@ -76,4 +80,23 @@ export const recommendSettings: TableOf<RecommendSettings> = {
     dayMs,
     'Time between snapshots of the state; a restart replays what came after the last',
   ),
+  featureTtlMs: duration(
+    3_600_000,
+    1000,
+    30 * dayMs,
+    'Life of cached features of a user; each entry lives up to a tenth less',
+  ),
+  featureBudgetMs: duration(
+    20,
+    1,
+    10_000,
+    'Time a list waits for the feature store; then what this process knows is taken',
+  ),
+  featureCacheBytesMax: integer(
+    64 * 1024 ** 2,
+    1024 ** 2,
+    64 * 1024 ** 3,
+    'Bytes of cached features where no store is shared; users above it are worked out anew',
+  ),
+  warmupConcurrency: integer(64, 4, 4096, 'Users warmed up at once, over all warm-ups'),
 }

@@ -11,7 +11,7 @@ import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import type { SpanRecord } from '@spate/telemetry/span-record'
 import type { EventLog } from '@spate/eventlog/event-log'
 import { startRecommend, type RunningRecommend } from '../main.ts'
-import type { AskChannel } from '../recommender.ts'
+import type { AskChannel } from '../recall/recall.ts'
 import { recommendSettings } from '../settings.ts'
 
 /** The program on a free port over a folder of its own, for tests. */

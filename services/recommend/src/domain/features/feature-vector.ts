@@ -110,6 +110,13 @@ export function featuresOf(
   return { rows, numbers, tokens }
 }
 
+/** The numbers of the user and the moment, by name: what a person can look at. */
+export function userNumbersOf(question: FeatureQuestion): Record<string, number> {
+  return Object.fromEntries(
+    Array.from(sharedNumbersOf(question), (value, at) => [featureNames[at] ?? '', value]),
+  )
+}
+
 /** What the rows of one question have in common, worked out once. */
 interface View {
   readonly nowMs: number
