@@ -1,5 +1,5 @@
 import type { Attributes } from '@opentelemetry/api'
-import { attributeNames } from './names.ts'
+import { attributeNames } from './attribute-names.ts'
 
 /**
  * The gate every attribute passes: a name must be allowed, a value must be of an allowed type and is

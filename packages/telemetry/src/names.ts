@@ -1,6 +1,6 @@
 /**
- * Every name telemetry uses: spans, metrics, attributes. Nothing else may name one, and what is
- * not listed here (or allowed by an option) does not leave the process, so a secret cannot slip out.
+ * Every name of spans and metrics; `attribute-names.ts` has those of attributes. Nothing else may
+ * name one.
  */
 
 /** What an instrument does with its numbers. */
@@ -336,81 +336,3 @@ export const metricNames = {
 } as const
 
 metricNames satisfies Readonly<Record<string, MetricName>>
-
-/**
- * Attribute keys that may leave the process. A name that ends in `.*` allows everything below it.
- * `client.address` and `url.query` are off: both can hold personal data.
- */
-export const attributeNames: readonly string[] = [
-  'user.id',
-  'product.id',
-  'item.id',
-  'quantity',
-  'order.id',
-  'order.status',
-  'campaign.id',
-  'initial.stock',
-  'stock.remaining',
-  'cache.hit',
-  'cache.key',
-  'edge.cache.*',
-  'node.id',
-  'node.region',
-  'num_items',
-  'features.count',
-  'candidates.count',
-  'items.count',
-  'recall.channel',
-  'recommend.structure',
-  'model.name',
-  'model.version',
-  'degraded',
-  'allowed',
-  'limit.name',
-  'outcome',
-  'reason',
-  'code',
-  'count',
-  'attempt',
-  'batch.size',
-  'journal.*',
-  'http.request.method',
-  'http.request.method_original',
-  'http.request.resend_count',
-  'http.request.body.size',
-  'http.response.body.size',
-  'http.response.status_code',
-  'http.route',
-  'url.scheme',
-  'url.path',
-  'url.template',
-  'url.full',
-  'server.address',
-  'server.port',
-  'network.peer.address',
-  'network.peer.port',
-  'network.protocol.name',
-  'network.protocol.version',
-  'network.transport',
-  'user_agent.original',
-  'error.type',
-  'exception.type',
-  'exception.message',
-  'exception.stacktrace',
-  'db.system',
-  'db.system.name',
-  'db.namespace',
-  'db.collection.name',
-  'db.operation.name',
-  'db.operation.batch.size',
-  'db.query.summary',
-  'db.query.text',
-  'db.response.status_code',
-  'db.response.returned_rows',
-  'messaging.*',
-  'rpc.*',
-  'code.function.name',
-  'feature_flag.*',
-  'thread.name',
-  'sampling.rule',
-]

@@ -74,8 +74,8 @@ export class Engine {
       knownIds: parts.knownIds,
     })
     const bytesMax = settings.featureCacheBytesMax
-    this.#ownStore = options.keyValue ? undefined : new MemoryKeyValue({ clock, bytesMax })
-    const store = options.keyValue ?? (this.#ownStore as KeyValue)
+    const store = options.keyValue ?? new MemoryKeyValue({ clock, bytesMax })
+    this.#ownStore = options.keyValue ? undefined : store
     this.features = new FeatureCache({ ...options, ...settings, store, state: this.state })
     this.warmups = new Warmups({ ...options, ...settings, cache: this.features })
     this.recommender = new Recommender({
