@@ -8,6 +8,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './sources.ts'
 
+const go = ['/usr/local/go/bin/go', '/usr/bin/go'].find((path) => existsSync(path))
+
 interface Service {
   readonly name: string
   readonly why: string
@@ -50,6 +52,13 @@ const services: readonly Service[] = [
     present: () => existsSync(join(serversFolder, 'otelcol', 'otelcol')),
     install: buildCollector,
   },
+  {
+    name: 'grpcurl',
+    why: 'a public gRPC client, built from its Go module',
+    packages: [],
+    present: () => existsSync(join(serversFolder, 'grpcurl')),
+    install: () => goInstall('github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3'),
+  },
 ]
 
 function debian(name: string, why: string, program: string): Service {
@@ -75,8 +84,7 @@ function run(
 /** Builds the Collector with its own builder from the recipe in packages/telemetry/collector. */
 function buildCollector(): boolean {
   const recipe = join(root, 'packages', 'telemetry', 'collector', 'builder.yaml')
-  const go = ['/usr/local/go/bin/go', '/usr/bin/go'].find((path) => existsSync(path))
-  if (!existsSync(recipe) || go === undefined) return false
+  if (!existsSync(recipe)) return false
   mkdirSync(serversFolder, { recursive: true })
   const here = join(serversFolder, 'builder.yaml')
   const output = join(serversFolder, 'otelcol')
@@ -84,14 +92,20 @@ function buildCollector(): boolean {
     here,
     readFileSync(recipe, 'utf8').replace(/output_path:.*/, `output_path: ${output}`),
   )
-  const env = {
-    GOBIN: serversFolder,
-    PATH: `${go.replace(/\/go$/, '')}:${process.env['PATH'] ?? ''}`,
-  }
   return (
-    run(go, ['install', 'go.opentelemetry.io/collector/cmd/builder@v0.159.0'], env) &&
-    run(join(serversFolder, 'builder'), ['--config', here], env)
+    goInstall('go.opentelemetry.io/collector/cmd/builder@v0.159.0') &&
+    run(join(serversFolder, 'builder'), ['--config', here], goEnv())
   )
+}
+
+/** Builds a Go program into the folder of servers; false where there is no Go. */
+function goInstall(module: string): boolean {
+  return go !== undefined && run(go, ['install', module], goEnv())
+}
+
+function goEnv(): Record<string, string> {
+  const folder = (go ?? '').replace(/\/go$/, '')
+  return { GOBIN: serversFolder, PATH: `${folder}:${process.env['PATH'] ?? ''}` }
 }
 
 /** Runs `task` with Debian told not to start the servers it installs: tests start their own. */
