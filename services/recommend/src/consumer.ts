@@ -6,6 +6,8 @@ import { extractHeaders } from '@spate/telemetry/propagator'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { Item } from './domain/catalogue.ts'
 import { eventKinds, type Attributes } from './domain/history.ts'
+import type { Feedback } from './domain/rank/feedback.ts'
+import { decodeServed } from './domain/rank/served-list.ts'
 import type { Interaction, OrderStep, RecommendState } from './domain/state.ts'
 import { topics } from './ingest.ts'
 
@@ -26,6 +28,8 @@ export interface ConsumerOptions {
   readonly state: RecommendState
   readonly telemetry: Telemetry
   readonly log: Log
+  /** Learns from what was served; absent where nobody wants to. */
+  readonly feedback?: Feedback
   /** Offsets that belong to the state as it is now. */
   readonly offsets: Offsets
 }
@@ -77,6 +81,7 @@ export class Consumer {
   }
 
   #applyOne(entry: ConsumedEntry): void {
+    if (entry.topic === topics.served) return this.#served(entry)
     const value = readJson(entry.value)
     switch (entry.topic) {
       case topics.interactions:
@@ -96,7 +101,16 @@ export class Consumer {
 
   #interaction(value: unknown, entry: ConsumedEntry): void {
     if (!isInteraction(value)) return this.#skip(entry)
-    this.#traced(entry, value.userId, () => this.#options.state.interact(value))
+    const { state, feedback } = this.#options
+    this.#traced(entry, value.userId, () => {
+      if (state.interact(value).kind === 'applied') feedback?.follow(value)
+    })
+  }
+
+  #served(entry: ConsumedEntry): void {
+    const list = decodeServed(entry.value)
+    if (list) this.#options.feedback?.served(list)
+    else this.#skip(entry)
   }
 
   #order(value: unknown, entry: ConsumedEntry): void {

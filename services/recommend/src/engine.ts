@@ -6,12 +6,16 @@ import type { KeyValue } from '@spate/state/key-value'
 import { MemoryKeyValue } from '@spate/state/memory-key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Consumer } from './consumer.ts'
+import { Feedback } from './domain/rank/feedback.ts'
 import { RecommendState } from './domain/state.ts'
 import { FeatureCache } from './features/feature-cache.ts'
 import { Warmups } from './features/warmups.ts'
 import { Ingest, topics } from './ingest.ts'
 import type { AskChannel } from './recall/recall.ts'
+import { learningOf } from './rank-settings.ts'
+import { Ranking } from './rank/ranking.ts'
 import { Recommender } from './recommender.ts'
+import { ServedLog } from './served-log.ts'
 import { ServedModels } from './served-models.ts'
 import { placementsOf, rulesOf } from './rerank-settings.ts'
 import type { RecommendSettings } from './settings.ts'
@@ -49,6 +53,8 @@ export class Engine {
   readonly ingest: Ingest
   readonly recommender: Recommender
   readonly trainer: Trainer
+  readonly feedback: Feedback
+  readonly servedLog: ServedLog
   readonly features: FeatureCache
   readonly warmups: Warmups
   readonly #options: EngineOptions
@@ -78,7 +84,17 @@ export class Engine {
     this.#ownStore = options.keyValue ? undefined : store
     this.features = new FeatureCache({ ...options, ...settings, store, state: this.state })
     this.warmups = new Warmups({ ...options, ...settings, cache: this.features })
+    this.feedback = parts.feedback
+    this.servedLog = new ServedLog({
+      publish: (topic, entries) => eventLog.publish(topic, entries),
+      clock,
+      log,
+      perSecondMax: settings.servedListsPerSecond,
+    })
     this.recommender = new Recommender({
+      ranking: new Ranking({ feedback: this.feedback, depth: settings.rankDepth }),
+      feedback: this.feedback,
+      servedLog: this.servedLog,
       state: this.state,
       served: this.served,
       clock,
@@ -101,10 +117,13 @@ export class Engine {
     const snapshots = await Snapshots.open(options.folder, log)
     const latest = await snapshots.latest()
     const state = new RecommendState(settings, latest?.state)
-    const consumer = new Consumer({ state, telemetry, log, offsets: latest?.offsets ?? {} })
+    const feedback = new Feedback(learningOf(settings), latest?.feedback)
+    const offsets = latest?.offsets ?? {}
+    const consumer = new Consumer({ state, feedback, telemetry, log, offsets })
     return new Engine(options, snapshots, {
       state,
       consumer,
+      feedback,
       knownIds: latest?.state.eventIds ?? new Float64Array(),
     })
   }
@@ -170,6 +189,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.#timer?.cancel()
     await Promise.all([this.trainer.stop(), this.warmups.stop()])
+    await this.servedLog.close()
     await Promise.all(this.#subscriptions.map((each) => each.close()))
     await this.#saving
     await this.#save()
@@ -181,7 +201,11 @@ export class Engine {
     const { applied } = this.#consumer.counters
     if (applied === this.#savedAt) return
     // State and offsets are taken in one turn, so they belong together.
-    await this.#snapshots.save({ state: this.state.save(), offsets: this.#consumer.offsets() })
+    await this.#snapshots.save({
+      state: this.state.save(),
+      feedback: this.feedback.save(),
+      offsets: this.#consumer.offsets(),
+    })
     this.#savedAt = applied
   }
 
@@ -194,5 +218,6 @@ export class Engine {
 interface EngineParts {
   readonly state: RecommendState
   readonly consumer: Consumer
+  readonly feedback: Feedback
   readonly knownIds: Iterable<number>
 }

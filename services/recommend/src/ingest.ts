@@ -21,6 +21,8 @@ export const topics = {
   interactions: 'interactions',
   catalogue: 'catalogue',
   orders: 'orders',
+  /** Lists as they were served, with their features. */
+  served: 'served',
   attributes: 'attributes',
 } as const
 

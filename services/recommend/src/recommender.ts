@@ -6,9 +6,15 @@ import type { Log } from '@spate/runtime/log'
 import { spanNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { RecommendedItem } from './contract.ts'
-import { featureNames } from './domain/features/feature-vector.ts'
+import {
+  featureNames,
+  featuresOf,
+  type FeatureQuestion,
+  type FeatureRows,
+} from './domain/features/feature-vector.ts'
+import { userFeaturesOf } from './domain/features/user-features.ts'
 import { addNormalised, topOf, type Ranked } from './domain/recall/blend.ts'
-import type { History } from './domain/history.ts'
+import type { Attributes, History } from './domain/history.ts'
 import { placementReason, reasonFor, type Language } from './domain/reason.ts'
 import { BoardPool, type Scores } from './domain/recall/scores.ts'
 import type { Asker, Knowledge, Voice } from './domain/recall/knowledge.ts'
@@ -18,6 +24,10 @@ import { Likeness } from './domain/rerank/likeness.ts'
 import { noRules, rerank, type Placed, type RerankRules } from './domain/rerank/rerank.ts'
 import { extrasOf, type PlacementRules } from './domain/rerank/extras.ts'
 import type { FoundFeatures } from './features/feature-cache.ts'
+import type { RankedList, Ranking } from './rank/ranking.ts'
+import { servedListOf } from './domain/rank/served-list.ts'
+import type { Feedback } from './domain/rank/feedback.ts'
+import type { ServedLog } from './served-log.ts'
 import { Recall, type AskChannel, type Heard } from './recall/recall.ts'
 import type { ServedModels } from './served-models.ts'
 
@@ -26,6 +36,8 @@ export interface RecommendQuery extends CandidateRules {
   readonly userId: string
   readonly numItems: number
   readonly language: Language
+  /** What the caller says of the situation: place, device ... */
+  readonly context?: Attributes
 }
 
 /** The list, and what is missing from it. */
@@ -49,6 +61,10 @@ export interface RecommenderOptions {
   readonly placements?: PlacementRules
   /** Features of a user, for ranking; without it the history in the state is all there is. */
   readonly features?: (userId: string) => Promise<FoundFeatures>
+  readonly ranking?: Ranking
+  /** What came of lists that were served; exploration believes in it. */
+  readonly feedback?: Feedback
+  readonly servedLog?: ServedLog
   /** True while the log is still being read: answers say so. */
   readonly replaying?: () => boolean
   /** Asks a channel. Default: the pure channels of the domain. Tests pass hung and failing ones. */
@@ -95,12 +111,22 @@ export class Recommender {
       const heard = await this.#recall.ask({ parts, knowledge, asker, context, degraded })
       const found = await features
       if (found?.from === 'failed') degraded.push('features')
-      const ranked = this.#merge(query, history, heard, context)
+      const rank = this.#span(spanNames.recommendRank, context)
+      const merged = this.#merge(query, history, heard)
+      const user = found?.user ?? userFeaturesOf(history, state.catalogue)
+      const question = { ...query, user, nowMs: asker.nowMs }
+      const rankedNow = this.#rank(merged, question, trace.setSpan(context, rank))
+      const { ranked, by, missing } = rankedNow instanceof Promise ? await rankedNow : rankedNow
+      if (missing) degraded.push('ranker')
+      rank.setAttribute('candidates.count', ranked.length)
+      rank.end()
       const chosen = this.#rerank(query, { ranked, history, requestId, version }, context)
       const items = this.#explain(query, { chosen, heard, asker, knowledge })
       for (const { scores } of heard) this.#pool.give(scores)
       main.setAttribute('candidates.count', ranked.length)
-      return { requestId, model: name, items, degraded }
+      const model = by === undefined ? name : `${name}+${by}`
+      this.#record({ requestId, model, question, merged, chosen })
+      return { requestId, model, items, degraded }
     } catch (caught) {
       main.recordException(caught instanceof Error ? caught : errorText(caught))
       main.setStatus({ code: SpanStatusCode.ERROR })
@@ -123,14 +149,8 @@ export class Recommender {
   }
 
   /** Adds the channels up, filters, keeps the best, and fills up from what is popular or new. */
-  #merge(
-    query: RecommendQuery,
-    history: History,
-    heard: readonly Heard[],
-    context: Context,
-  ): Ranked[] {
+  #merge(query: RecommendQuery, history: History, heard: readonly Heard[]): Ranked[] {
     const { state } = this.#options
-    const span = this.#span(spanNames.recommendRank, context)
     const items = state.catalogue.size
     const total = this.#pool.take(items)
     for (const { scores, weight } of heard) addNormalised(total, scores, weight, items)
@@ -144,8 +164,6 @@ export class Recommender {
       this.#fill({ ranked, most: query.numItems, allowed: again, total })
     }
     this.#pool.give(total)
-    span.setAttribute('candidates.count', ranked.length)
-    span.end()
     return ranked
   }
 
@@ -170,6 +188,37 @@ export class Recommender {
     for (let item = state.catalogue.size - 1; item >= 0 && ranked.length < most; item--) add(item)
   }
 
+  #rank(
+    merged: readonly Ranked[],
+    question: FeatureQuestion,
+    context: Context,
+  ): RankedList | Promise<RankedList> {
+    const { ranking } = this.#options
+    if (!ranking) return { ranked: merged, missing: false }
+    return ranking.rank(merged, (items) => this.#rows(question, items), context)
+  }
+
+  #rows(question: FeatureQuestion, items: readonly number[]): FeatureRows {
+    return featuresOf(question, items, this.#options.state)
+  }
+
+  /** Hands the list to the log of served lists, where that takes one. */
+  #record(made: {
+    readonly requestId: string
+    readonly model: string
+    readonly question: FeatureQuestion
+    readonly merged: readonly Ranked[]
+    readonly chosen: readonly Placed[]
+  }): void {
+    const { servedLog, state } = this.#options
+    if (!servedLog || made.chosen.length === 0 || !servedLog.admits()) return
+    const features = this.#rows(
+      made.question,
+      made.chosen.map(({ item }) => item),
+    )
+    servedLog.record(servedListOf({ ...made, features, catalogue: state.catalogue }))
+  }
+
   #rerank(
     query: RecommendQuery,
     made: {
@@ -181,7 +230,7 @@ export class Recommender {
     context: Context,
   ): readonly Placed[] {
     const span = this.#span(spanNames.recommendRerank, context)
-    const { state, clock, rules = noRules, placements } = this.#options
+    const { state, clock, rules = noRules, placements, feedback } = this.#options
     const { catalogue } = state
     if (this.#likeness?.version !== made.version)
       this.#likeness = {
@@ -197,6 +246,12 @@ export class Recommender {
       nowMs: clock.now(),
       chance: new SeededChance(seedOf(made.requestId)),
       ...extrasOf({ placements, rules, catalogue, allowed }),
+      ...(feedback
+        ? {
+            armOf: (item: number) => feedback.arms.of(catalogue.at(item)?.itemId ?? ''),
+            rate: feedback.arms.rate,
+          }
+        : {}),
     }
     const chosen = rerank(input, rules)
     span.end()

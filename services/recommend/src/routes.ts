@@ -56,6 +56,7 @@ function recommendRoute({ recommender }: RouteParts): Route {
         candidates: body.candidates,
         exclude: body.exclude,
         language: languageOf(request),
+        ...(body.context ? { context: body.context } : {}),
       }
       const { requestId, model, items, degraded } = await recommender.recommend(
         query,

@@ -6,11 +6,12 @@ import {
   type RateLimitSettings,
 } from '@spate/http/settings'
 import { duration, integer, type TableOf } from '@spate/runtime/settings'
+import { rankSettings, type RankSettings } from './rank-settings.ts'
 import { rerankSettings, type RerankSettings } from './rerank-settings.ts'
 
 /** Settings of the recommend program. */
 export interface RecommendSettings
-  extends ListenSettings, ListenLimits, RateLimitSettings, RerankSettings {
+  extends ListenSettings, ListenLimits, RateLimitSettings, RerankSettings, RankSettings {
   readonly itemsMax: number
   readonly usersMax: number
   readonly eventsPerUserMax: number
@@ -34,6 +35,7 @@ export const recommendSettings: TableOf<RecommendSettings> = {
   ...listenSettings(8082),
   ...listenLimitSettings,
   ...rateLimitSettings,
+  ...rankSettings,
   ...rerankSettings,
   itemsMax: integer(1_000_000, 1, 10_000_000, 'Items held; events on further ones are refused'),
   usersMax: integer(

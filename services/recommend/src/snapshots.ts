@@ -3,11 +3,13 @@ import { openJournal, type Journal } from '@spate/journal/journal'
 import type { Log } from '@spate/runtime/log'
 import { crashPoint } from '@spate/runtime/host'
 import type { Offsets } from './consumer.ts'
+import type { FeedbackState } from './domain/rank/feedback.ts'
 import { stateVersion, type SavedState } from './domain/state.ts'
 
 /** State and the offsets it stands at: one thing, saved and read as one. */
 export interface Checkpoint {
   readonly state: SavedState
+  readonly feedback?: FeedbackState
   readonly offsets: Offsets
 }
 

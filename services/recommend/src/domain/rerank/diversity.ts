@@ -7,11 +7,17 @@ export interface DiversityRule {
   readonly weight: number
 }
 
-/** Picks greedily: `gains` says how much each candidate would add to what is taken already. */
+/**
+ * How much each candidate would add to what is taken already. That only ever gets less, so `gains`
+ * may be out of date and still be bounds from above: the greatest need only be refreshed until one
+ * stays on top (lazy greedy: Minoux, 1978), which spares most comparisons.
+ */
 export interface Objective {
-  /** One number a candidate; the greatest among those still free is the next pick. */
+  /** One bound a candidate. */
   readonly gains: Float64Array
-  /** Tells the objective that `at` is taken; brings `gains` up to date. O(candidates). */
+  /** Brings `gains[at]` up to date. */
+  refresh(at: number): void
+  /** Tells the objective that `at` is taken. */
   take(at: number): void
 }
 
@@ -20,11 +26,13 @@ export function objectiveOf(
   rule: DiversityRule,
   relevance: Float64Array,
   vectors: () => Float32Array,
+  most: number,
 ): Objective {
-  if (rule.kind === 'off' || rule.weight === 0) return { gains: relevance, take: () => {} }
+  if (rule.kind === 'off' || rule.weight === 0)
+    return { gains: relevance, refresh: () => {}, take: () => {} }
   return rule.kind === 'mmr'
     ? new MaximalMarginalRelevance(rule.weight, relevance, vectors())
-    : new DeterminantalPoints(rule.weight, relevance, vectors())
+    : new DeterminantalPoints(rule.weight, { relevance, vectors: vectors(), most })
 }
 
 /**
@@ -36,24 +44,31 @@ class MaximalMarginalRelevance implements Objective {
   readonly #relevance: Float64Array
   readonly #vectors: Float32Array
   readonly #nearest: Float64Array
+  readonly #taken: number[] = []
+  /** How many of `#taken` each candidate was compared with. */
+  readonly #compared: Uint16Array
 
   constructor(weight: number, relevance: Float64Array, vectors: Float32Array) {
     this.#weight = weight
     this.#relevance = relevance
     this.#vectors = vectors
     this.#nearest = new Float64Array(relevance.length)
+    this.#compared = new Uint16Array(relevance.length)
     this.gains = relevance.map((value) => (1 - weight) * value)
   }
 
-  take(at: number): void {
-    const { gains } = this
+  refresh(at: number): void {
     const weight = this.#weight
-    for (let other = 0; other < gains.length; other++) {
-      const likeness = dot(this.#vectors, at, other)
-      if (likeness <= (this.#nearest[other] as number)) continue
-      this.#nearest[other] = likeness
-      gains[other] = (1 - weight) * (this.#relevance[other] as number) - weight * likeness
-    }
+    let nearest = this.#nearest[at] as number
+    for (let k = this.#compared[at] as number; k < this.#taken.length; k++)
+      nearest = Math.max(nearest, dot(this.#vectors, this.#taken[k] as number, at))
+    this.#compared[at] = this.#taken.length
+    this.#nearest[at] = nearest
+    this.gains[at] = (1 - weight) * (this.#relevance[at] as number) - weight * nearest
+  }
+
+  take(at: number): void {
+    this.#taken.push(at)
   }
 }
 
@@ -64,7 +79,7 @@ const marginMin = 1e-9
 
 /**
  * Greedy MAP of a determinantal point process (Chen, Zhang and Zhou, 2018): the logarithm of
- * det(S) of what is taken, plus relevance times (1 - w) / w. O(taken) more a candidate and pick.
+ * det(S) of what is taken, plus relevance times (1 - w) / w.
  */
 class DeterminantalPoints implements Objective {
   readonly gains: Float64Array
@@ -72,34 +87,54 @@ class DeterminantalPoints implements Objective {
   readonly #pull: Float64Array
   /** What of each candidate is not yet spanned: d^2. */
   readonly #margins: Float64Array
-  /** Rows of the Cholesky factor, one for each pick. */
-  readonly #rows: Float64Array[] = []
+  readonly #most: number
+  /** Rows of the Cholesky factor: column k of candidate c at c * most + k. */
+  readonly #factor: Float64Array
+  readonly #taken: number[] = []
+  readonly #compared: Uint16Array
 
-  constructor(weight: number, relevance: Float64Array, vectors: Float32Array) {
-    const pull = (1 - weight) / weight
-    this.#vectors = vectors
-    this.#pull = relevance.map((value) => pull * value)
-    this.#margins = new Float64Array(relevance.length).fill(1)
+  constructor(
+    weight: number,
+    over: {
+      readonly relevance: Float64Array
+      readonly vectors: Float32Array
+      readonly most: number
+    },
+  ) {
+    const count = over.relevance.length
+    this.#vectors = over.vectors
+    this.#most = over.most
+    this.#pull = over.relevance.map((value) => ((1 - weight) / weight) * value)
+    this.#margins = new Float64Array(count).fill(1)
+    this.#factor = new Float64Array(count * over.most)
+    this.#compared = new Uint16Array(count)
     this.gains = this.#pull.slice()
   }
 
-  take(at: number): void {
-    const { gains } = this
-    const margins = this.#margins
-    const own = Math.sqrt(Math.max(margins[at] as number, marginMin))
-    const row = new Float64Array(gains.length)
-    for (let other = 0; other < gains.length; other++) {
-      if (other === at) continue
-      let left = kernelShare * dot(this.#vectors, at, other)
-      for (const past of this.#rows) left -= (past[at] as number) * (past[other] as number)
-      const part = left / own
-      row[other] = part
-      const margin = (margins[other] as number) - part * part
-      margins[other] = margin
-      gains[other] = (this.#pull[other] as number) + Math.log(Math.max(margin, marginMin))
+  refresh(at: number): void {
+    const factor = this.#factor
+    const own = at * this.#most
+    let margin = this.#margins[at] as number
+    for (let k = this.#compared[at] as number; k < this.#taken.length; k++) {
+      const past = this.#taken[k] as number
+      const other = past * this.#most
+      let left = kernelShare * dot(this.#vectors, past, at)
+      for (let m = 0; m < k; m++)
+        left -= (factor[other + m] as number) * (factor[own + m] as number)
+      const part = left / (factor[other + k] as number)
+      factor[own + k] = part
+      margin -= part * part
     }
-    row[at] = own
-    this.#rows.push(row)
+    this.#compared[at] = this.#taken.length
+    this.#margins[at] = margin
+    this.gains[at] = (this.#pull[at] as number) + Math.log(Math.max(margin, marginMin))
+  }
+
+  take(at: number): void {
+    this.refresh(at)
+    const k = this.#taken.length
+    this.#factor[at * this.#most + k] = Math.sqrt(Math.max(this.#margins[at] as number, marginMin))
+    this.#taken.push(at)
   }
 }
 

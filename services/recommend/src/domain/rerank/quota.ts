@@ -42,10 +42,13 @@ export class QuotaBook {
 
   /** True while candidate `at` breaks no quota. O(quotas). */
   allows(at: number): boolean {
-    return this.#quotas.every(({ most }, quota) => {
-      const group = this.#groups[at * this.#quotas.length + quota] as number
-      return group < 0 || (this.#counts[group] ?? 0) < most
-    })
+    const count = this.#quotas.length
+    for (let quota = 0; quota < count; quota++) {
+      const group = this.#groups[at * count + quota] as number
+      const { most } = this.#quotas[quota] as Quota
+      if (group >= 0 && (this.#counts[group] ?? 0) >= most) return false
+    }
+    return true
   }
 
   /** Counts candidate `at` as part of the list. */

@@ -1,7 +1,7 @@
 import type { Chance } from '@spate/runtime/chance'
 import type { Catalogue } from '../catalogue.ts'
 import type { Ranked } from '../recall/blend.ts'
-import { objectiveOf, type DiversityRule } from './diversity.ts'
+import { objectiveOf, type DiversityRule, type Objective } from './diversity.ts'
 import { armChances, draw, type Arm, type ExplorationRule } from './exploration.ts'
 import type { Likeness } from './likeness.ts'
 import { QuotaBook, type Quota } from './quota.ts'
@@ -94,8 +94,7 @@ class Slate {
   /** Candidates before this are ranked; those after it are only pinned, sponsored or tried. */
   readonly #rankedCount: number
   readonly #free: Uint8Array
-  readonly #gains: Float64Array
-  readonly #take: (at: number) => void
+  readonly #objective: Objective
   readonly #quotas: QuotaBook
   readonly #places = new Map<number, number>()
   #fresh = 0
@@ -125,11 +124,8 @@ class Slate {
     this.#free = new Uint8Array(this.#items.length).fill(1)
     this.#quotas = new QuotaBook(rules.quotas, this.#items, catalogue)
     const relevance = relevanceOf(this.#scores)
-    const objective = objectiveOf(rules.diversity, relevance, () =>
-      input.likeness.matrix(this.#items),
-    )
-    this.#gains = objective.gains
-    this.#take = (at) => objective.take(at)
+    const vectors = (): Float32Array => input.likeness.matrix(this.#items)
+    this.#objective = objectiveOf(rules.diversity, relevance, vectors, most)
     this.#reservePins()
   }
 
@@ -145,7 +141,7 @@ class Slate {
         this.#free[at] = 0
         this.#quotas.enter(at)
       }
-      this.#take(at)
+      this.#objective.take(at)
       list.push({
         item: this.#items[at] as number,
         score: this.#scores[at] as number,
@@ -216,14 +212,18 @@ class Slate {
 
   /** The free ranked candidate with the greatest gain; -1 where none is left. Ties: the better ranked. */
   #greatest(suits: (at: number) => boolean): number {
+    const { gains } = this.#objective
     let best = -1
     let most = -Infinity
     for (let at = 0; at < this.#rankedCount; at++) {
-      const gain = this.#gains[at] as number
-      if (gain > most && this.#open(at) && suits(at)) {
-        most = gain
-        best = at
-      }
+      // A bound that does not reach cannot win; only those that do are worked out.
+      if (this.#free[at] === 0 || (gains[at] as number) <= most) continue
+      if (!this.#quotas.allows(at) || !suits(at)) continue
+      this.#objective.refresh(at)
+      const gain = gains[at] as number
+      if (gain <= most) continue
+      most = gain
+      best = at
     }
     return best
   }
