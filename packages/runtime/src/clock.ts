@@ -27,10 +27,19 @@ export const delayMsMax = 2_147_483_647
 
 const clamp = (delayMs: number): number => Math.min(Math.max(0, delayMs), delayMsMax)
 
+// `process.hrtime` reads the same clock as `performance.now`, in half the time: two readings a request
+// are a good part of what telemetry costs. Both count from the origin of `performance`.
+const { hrtime } = process
+const originMs = performance.now()
+const [originSeconds, originNanos] = hrtime()
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  elapsed: () => performance.now(),
+  elapsed() {
+    const reading = hrtime()
+    return originMs + (reading[0] - originSeconds) * 1000 + (reading[1] - originNanos) / 1_000_000
+  },
   after(delayMs, task) {
     const handle = setTimeout(task, clamp(delayMs))
     handle.unref()

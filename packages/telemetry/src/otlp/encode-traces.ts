@@ -41,6 +41,12 @@ export function encodeTraces(
   return writer.finish()
 }
 
+/** One span as the `spans` field of a ScopeSpans message. O(attributes). */
+export function encodeSpan(span: SpanRecord): Uint8Array {
+  writeSpan(span)
+  return writer.finish()
+}
+
 function writeSpan(span: SpanRecord): void {
   const mark = writer.open(2, 2)
   writer.hex(1, span.traceId)

@@ -3,7 +3,9 @@ import { gzip } from 'node:zlib'
 import { systemChance, type Chance } from '@spate/runtime/chance'
 import { systemClock, type Clock } from '@spate/runtime/clock'
 import { silentLog, type Log } from '@spate/runtime/log'
+import type { AttributeGate, PlainAttributes } from '../attributes.ts'
 import { metricsOf } from '../collect.ts'
+import type { RowSink } from '../departures.ts'
 import { metricNames } from '../names.ts'
 import type { SpanRecord } from '../span-record.ts'
 import type { Exporter, Telemetry } from '../telemetry.ts'
@@ -15,6 +17,7 @@ import { encodeTraces } from './encode-traces.ts'
 import { createGrpcTransport } from './grpc-transport.ts'
 import { createHttpTransport } from './http-transport.ts'
 import type { LogData, MetricData, Signal } from './model.ts'
+import { RowWriter } from './row-writer.ts'
 import { Spill } from './spill.ts'
 import type { Transport } from './transport.ts'
 
@@ -102,6 +105,11 @@ class BatchingExporter implements OtlpExporter {
   readonly #spill: Spill | undefined
   readonly #programs: Telemetry[] = []
   readonly #timers: { cancel(): void }[] = []
+  readonly #writers: RowWriter[] = []
+  /** Spans the writers hold. */
+  #written = 0
+  /** Spans cut from the writers that are not in the queue of the delivery yet. */
+  #posting = 0
   #spans: SpanRecord[] = []
   #logs: LogData[] = []
   #cutTimer: { cancel(): void } | undefined
@@ -144,6 +152,20 @@ class BatchingExporter implements OtlpExporter {
     if (this.#programs.length === 1) this.#observe(telemetry)
   }
 
+  /** Spans of a program as rows, in the protobuf formats: nothing is left to encode at a flush. */
+  rows(resource: PlainAttributes, gate: AttributeGate): RowSink | undefined {
+    if (this.#format === 'json') return undefined
+    const writer = new RowWriter(resource, gate, this.#wrote)
+    this.#writers.push(writer)
+    return writer.sink
+  }
+
+  readonly #wrote = (spans: number): void => {
+    this.#written += spans
+    this.#schedule(this.#written)
+  }
+
+  /** Takes finished spans of programs that were not asked for rows. */
   readonly spans = (records: readonly SpanRecord[]): void => {
     if (this.#spans.length + records.length > pendingMax) {
       this.#pendingDropped.traces += records.length
@@ -192,6 +214,7 @@ class BatchingExporter implements OtlpExporter {
   #cut(): void {
     this.#cutTimer?.cancel()
     this.#cutTimer = undefined
+    if (this.#written > 0) this.#cutRows()
     const spans = this.#spans
     const logs = this.#logs
     this.#spans = []
@@ -208,6 +231,39 @@ class BatchingExporter implements OtlpExporter {
           ? Buffer.from(JSON.stringify(logsJson(logs.slice(from, to))))
           : encodeLogs(logs.slice(from, to)),
       )
+  }
+
+  /** Sends what the writers hold, in requests of bounded size. Copies bytes, encodes nothing. */
+  #cutRows(): void {
+    this.#written = 0
+    const messages = this.#writers.flatMap((writer) => writer.take())
+    let parts: Uint8Array[] = []
+    let length = 0
+    let count = 0
+    const post = (): void => {
+      if (count > 0) this.#postSpans(Buffer.concat(parts, length), count)
+      parts = []
+      length = count = 0
+    }
+    for (const message of messages) {
+      if (length + message.length > requestBytesMax) post()
+      parts.push(...message.parts)
+      length += message.length
+      count += message.count
+    }
+    post()
+  }
+
+  #postSpans(message: Uint8Array, count: number): void {
+    if (this.#posting + count > pendingMax) {
+      this.#pendingDropped.traces += count
+      return
+    }
+    this.#posting += count
+    this.#encoding = this.#encoding.then(async () => {
+      await this.#post('traces', count, message)
+      this.#posting -= count
+    })
   }
 
   #sendMetrics(): void {

@@ -7,6 +7,30 @@
 const maxVarint32 = 5
 const firstBytes = 16 * 1024
 
+let nanosHigh = 0
+
+/** The high 32 bits of what `splitNanos` split last. */
+export function highOfNanos(): number {
+  return nanosHigh
+}
+
+/**
+ * The low 32 bits of `ms` since the epoch as whole ns; ask `highOfNanos` for the others at once.
+ * Whole ms times 1e6 leaves the 53 bits of a double, so the ms are split before, not after.
+ */
+export function splitNanos(ms: number): number {
+  const whole = Math.floor(ms)
+  const upperMs = Math.floor(whole / 65_536)
+  const lowPart = (whole - upperMs * 65_536) * 1e6 + Math.round((ms - whole) * 1e6)
+  // ns = middle * 2^16 + lowPart
+  const middle = upperMs * 1e6
+  const upper = Math.floor(middle / 65_536)
+  const rest = (middle - upper * 65_536) * 65_536 + lowPart
+  const carry = Math.floor(rest / 4_294_967_296)
+  nanosHigh = upper + carry
+  return rest - carry * 4_294_967_296
+}
+
 /** A buffer that protobuf fields are appended to. Take the bytes with `finish`. */
 export class ProtoWriter {
   #buffer: Buffer = Buffer.allocUnsafe(firstBytes)
@@ -83,19 +107,11 @@ export class ProtoWriter {
 
   /** A fixed64 field: `ms` since the epoch as ns. A double holds that to a quarter of a µs. */
   nanos(field: number, ms: number): void {
-    const whole = Math.floor(ms)
-    // Whole ms times 1e6 leaves the 53 bits of a double: split before, not after.
-    const high = Math.floor(whole / 65_536)
-    const lowPart = (whole - high * 65_536) * 1e6 + Math.round((ms - whole) * 1e6)
-    const middle = high * 1e6
-    // ns = middle * 2^16 + lowPart
-    const low48 = (middle % 65_536) * 65_536 + (lowPart % 4_294_967_296)
-    const carry = Math.floor(low48 / 4_294_967_296)
-    const upper = Math.floor(middle / 65_536) + Math.floor(lowPart / 4_294_967_296) + carry
+    const low = splitNanos(ms)
     this.#room(maxVarint32 + 8)
     this.#varint32((field << 3) | 1)
-    this.#at = this.#buffer.writeUInt32LE((low48 % 4_294_967_296) >>> 0, this.#at)
-    this.#at = this.#buffer.writeUInt32LE(upper >>> 0, this.#at)
+    this.#at = this.#buffer.writeUInt32LE(low, this.#at)
+    this.#at = this.#buffer.writeUInt32LE(nanosHigh, this.#at)
   }
 
   /** Bytes given as hex text (ids); left out where it is empty. */
