@@ -178,6 +178,8 @@ export function campaignJson(campaign: Readonly<Campaign>, nowMs: number): Campa
     reservationTtlMs: campaign.reservationTtlMs,
     requireTicket: campaign.requireTicket,
     queue: campaign.queue,
+    proofBits: campaign.proofBits,
+    admitPerSecond: campaign.admitPerSecond,
     createdAt: isoTime(campaign.createdAtMs),
   }
 }

@@ -1,5 +1,6 @@
 import Type, { type TString, type TUnsafe } from 'typebox'
 import type { OrderStatus } from './domain/order-table.ts'
+import { proofBitsMax } from './gate/domain/proof.ts'
 
 /** Wire types of the flash sale: what callers send and get. */
 
@@ -19,8 +20,10 @@ const id = (what: string): TString =>
     expected: `${what}: 1 to ${idLengthMax} characters, none of them a control character`,
   })
 
-const userId = id('a user id')
-const productId = id('a product id')
+/** Schema of a user id. */
+export const userId: TString = id('a user id')
+/** Schema of a product id. */
+export const productId: TString = id('a product id')
 const quantity = Type.Integer({ minimum: 1, maximum: quantityMax })
 
 /** A moment as a caller writes it: ISO 8601 with a zone, or ms since the Unix epoch; null for none. */
@@ -48,6 +51,10 @@ export interface CreateBody {
   readonly reservationTtlMs?: number
   readonly requireTicket?: boolean
   readonly queue?: boolean
+  /** Leading zero bits of the proof of work that tickets and places cost. */
+  readonly proofBits?: number
+  /** People let in from the waiting room a second. */
+  readonly admitPerSecond?: number
 }
 
 /** Schema of `CreateBody`. */
@@ -61,6 +68,8 @@ export const createBody: TUnsafe<CreateBody> = Type.Unsafe<CreateBody>(
     reservationTtlMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 2_592_000_000 })),
     requireTicket: Type.Optional(Type.Boolean()),
     queue: Type.Optional(Type.Boolean()),
+    proofBits: Type.Optional(Type.Integer({ minimum: 0, maximum: proofBitsMax })),
+    admitPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
   }),
 )
 
@@ -204,6 +213,8 @@ export interface CampaignJson {
   readonly reservationTtlMs: number
   readonly requireTicket: boolean
   readonly queue: boolean
+  readonly proofBits: number
+  readonly admitPerSecond: number
   readonly createdAt: string
 }
 

@@ -2,19 +2,21 @@ import { openApiRoute } from '@spate/http/openapi'
 import { createRouter } from '@spate/http/router'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
-import { rateLimiterOf } from '@spate/http/settings'
 import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { faultAnswer } from './answers.ts'
 import { openBooks } from './books.ts'
+import { Gate } from './gate/gate.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
 import type { SeckillOptions } from './options.ts'
 import { OrderWatch } from './order-watch.ts'
 import { auditRoutes } from './routes/audit-routes.ts'
 import { campaignRoutes } from './routes/campaign-routes.ts'
-import { bodyBuyer, type Desk } from './routes/desk.ts'
+import type { Desk } from './routes/desk.ts'
+import { gateRoutes } from './routes/gate-routes.ts'
 import { orderRoutes } from './routes/order-routes.ts'
 import { purchaseRoutes } from './routes/purchase-routes.ts'
+import { QueueStreams } from './routes/queue-streams.ts'
 
 /** Opens the stores under `dataDir/seckill`, recovers, and listens. */
 export async function startSeckill(options: SeckillOptions): Promise<Running> {
@@ -24,14 +26,19 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const { ledger, projection, auditor, links } = books
   const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
   const { tracer } = telemetry
-  const limiter = rateLimiterOf(settings, clock)
-  const desk: Desk = { ledger, watch, tracer, links, limiter, buyer: bodyBuyer }
+  const folder = `${options.dataDir}/seckill`
+  const gate = await Gate.open({ settings, folder, ledger, clock, log, tracer })
+  lifecycle.add({ name: 'gate', stop: () => gate.close() })
+  const streams = new QueueStreams(clock, settings.queueStreamsMax)
+  const desk: Desk = { ledger, watch, tracer, links, gate }
   const checks = {
     ledger: () => ready(ledger.failure?.message ?? ''),
     orderStore: () => ready(projection.failure),
+    waitingRooms: () => ready(gate.rooms.failure?.message ?? ''),
   }
   const calls = [
     ...purchaseRoutes(desk),
+    ...gateRoutes(desk, streams),
     ...campaignRoutes(desk),
     ...orderRoutes({ ...desk, ...books, adminToken }),
     ...auditRoutes(desk, auditor),
@@ -56,6 +63,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     },
     stop: async (signal) => {
       watch.close()
+      streams.close()
       await listener?.close(signal)
     },
   })

@@ -1,13 +1,9 @@
-import {
-  listenSettings,
-  rateLimitSettings,
-  type ListenSettings,
-  type RateLimitSettings,
-} from '@spate/http/settings'
+import { listenSettings, type ListenSettings } from '@spate/http/settings'
 import { duration, integer, type TableOf } from '@spate/runtime/settings'
+import { gateSettings, type GateSettings } from './gate/settings.ts'
 
 /** Settings of the flash-sale engine. */
-export interface SeckillSettings extends ListenSettings, RateLimitSettings {
+export interface SeckillSettings extends ListenSettings, GateSettings {
   readonly grpcPort: number
   readonly orderWatchersMax: number
   readonly ordersMax: number
@@ -23,7 +19,7 @@ export interface SeckillSettings extends ListenSettings, RateLimitSettings {
 /** Every setting of the flash-sale engine. */
 export const seckillSettings: TableOf<SeckillSettings> = {
   ...listenSettings(8081),
-  ...rateLimitSettings,
+  ...gateSettings,
   grpcPort: integer(9081, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
   orderWatchersMax: integer(
     20_000,

@@ -19,6 +19,10 @@ export interface CampaignTerms {
   readonly reservationTtlMs: number
   readonly requireTicket: boolean
   readonly queue: boolean
+  /** Leading zero bits of a proof of work; 0 where absent: none is asked for. */
+  readonly proofBits?: number
+  /** People of the waiting room let in a second; 0 where absent. */
+  readonly admitPerSecond?: number
 }
 
 /** One flash sale of one product. Units: total + adjusted = remaining + reserved + paid, always. */
@@ -32,6 +36,8 @@ export interface Campaign {
   readonly reservationTtlMs: number
   readonly requireTicket: boolean
   readonly queue: boolean
+  readonly proofBits: number
+  readonly admitPerSecond: number
   perUserLimit: number
   startsAtMs: number
   endsAtMs: number
@@ -72,6 +78,8 @@ export function newCampaign(
     reservationTtlMs: terms.reservationTtlMs,
     requireTicket: terms.requireTicket,
     queue: terms.queue,
+    proofBits: terms.proofBits ?? 0,
+    admitPerSecond: terms.admitPerSecond ?? 0,
     perUserLimit: terms.perUserLimit,
     startsAtMs: terms.startsAtMs,
     endsAtMs: terms.endsAtMs,

@@ -23,6 +23,9 @@ export interface ChangeCommand {
   readonly key?: string
 }
 
+/** Stands for a ticket that did not verify: never the number of one. */
+export const badTicket = '!'
+
 /** Buys units of one product. */
 export interface PurchaseCommand {
   readonly kind: 'purchase'
@@ -31,7 +34,7 @@ export interface PurchaseCommand {
   readonly quantity: number
   /** Idempotency key; empty for none. */
   readonly key: string
-  /** Number of a ticket whose signature was checked; empty for none. */
+  /** Number of a ticket whose signature was checked; empty for none, `badTicket` for a bad one. */
   readonly ticket: string
   /** Whole numbers in [0, 2^32). */
   readonly randomA: number
@@ -46,6 +49,8 @@ export interface CartCommand {
   readonly items: readonly {
     readonly productId: string
     readonly quantity: number
+    /** As in a purchase; absent for none. */
+    readonly ticket?: string
     readonly randomA: number
     readonly randomB: number
   }[]

@@ -1,4 +1,5 @@
 import type { ByteReader, ByteWriter } from './bytes.ts'
+import type { CampaignTerms } from './campaign.ts'
 import type { CartLine, SaleEvent } from './event.ts'
 
 /**
@@ -22,9 +23,18 @@ const typeNumbers: Readonly<Record<SaleEvent['type'], number>> = {
   'purchase.refused': 13,
 }
 
+/** A cart in which some line spends a ticket. */
+const ticketCart = 14
+
+function typeNumber(event: SaleEvent): number {
+  const spends = event.type === 'cart.reserved' && event.lines.some(({ ticket }) => ticket !== '')
+  return spends ? ticketCart : typeNumbers[event.type]
+}
+
 /** Writes `event`. */
 export function writeEvent(writer: ByteWriter, event: SaleEvent): void {
-  writer.u8(typeNumbers[event.type])
+  const number = typeNumber(event)
+  writer.u8(number)
   writer.u48(event.atMs)
   switch (event.type) {
     case 'campaign.created':
@@ -34,7 +44,7 @@ export function writeEvent(writer: ByteWriter, event: SaleEvent): void {
       writer.u48(event.startsAtMs)
       writer.u48(event.endsAtMs)
       writer.u48(event.reservationTtlMs)
-      writer.u8((event.requireTicket ? 1 : 0) | (event.queue ? 2 : 0))
+      writeGate(writer, event)
       return
     case 'campaign.changed':
       writer.u32(event.campaign)
@@ -67,6 +77,7 @@ export function writeEvent(writer: ByteWriter, event: SaleEvent): void {
         writer.u32(line.quantity)
         writer.u32(line.randomA)
         writer.u16(line.randomB)
+        if (number === ticketCart) writer.text(line.ticket)
       }
       return
     case 'order.paid':
@@ -90,6 +101,24 @@ export function writeEvent(writer: ByteWriter, event: SaleEvent): void {
       writer.u8((event.code === 'sold_out' ? 0 : 1) | (event.cart ? 2 : 0))
       writer.u32(event.asked)
   }
+}
+
+/** Bit 2 says that the gate's figures follow: logs written before there were any stay as they are. */
+function writeGate(writer: ByteWriter, terms: CampaignTerms): void {
+  const { requireTicket, queue, proofBits, admitPerSecond } = terms
+  const figures = proofBits !== undefined && admitPerSecond !== undefined
+  writer.u8((requireTicket ? 1 : 0) | (queue ? 2 : 0) | (figures ? 4 : 0))
+  if (!figures) return
+  writer.u8(proofBits)
+  writer.u32(admitPerSecond)
+}
+
+function readGate(
+  reader: ByteReader,
+): Pick<CampaignTerms, 'requireTicket' | 'queue' | 'proofBits' | 'admitPerSecond'> {
+  const flags = reader.u8()
+  const figures = (flags & 4) === 0 ? {} : { proofBits: reader.u8(), admitPerSecond: reader.u32() }
+  return { requireTicket: (flags & 1) !== 0, queue: (flags & 2) !== 0, ...figures }
 }
 
 const stateTypes = ['campaign.paused', 'campaign.resumed', 'campaign.closed'] as const
@@ -130,7 +159,8 @@ export function readEvent(reader: ByteReader): SaleEvent {
         ticket: reader.text(),
       }
     case 7:
-      return readCart(reader, atMs)
+    case ticketCart:
+      return readCart(reader, atMs, type === ticketCart)
     case 8:
       return {
         type: 'order.paid',
@@ -159,7 +189,6 @@ function readCreated(reader: ByteReader, atMs: number): SaleEvent {
   const startsAtMs = reader.u48()
   const endsAtMs = reader.u48()
   const reservationTtlMs = reader.u48()
-  const flags = reader.u8()
   return {
     type: 'campaign.created',
     atMs,
@@ -169,12 +198,11 @@ function readCreated(reader: ByteReader, atMs: number): SaleEvent {
     startsAtMs,
     endsAtMs,
     reservationTtlMs,
-    requireTicket: (flags & 1) !== 0,
-    queue: (flags & 2) !== 0,
+    ...readGate(reader),
   }
 }
 
-function readCart(reader: ByteReader, atMs: number): SaleEvent {
+function readCart(reader: ByteReader, atMs: number, tickets: boolean): SaleEvent {
   const userId = reader.text()
   const key = reader.text()
   const count = reader.u16()
@@ -185,6 +213,7 @@ function readCart(reader: ByteReader, atMs: number): SaleEvent {
       quantity: reader.u32(),
       randomA: reader.u32(),
       randomB: reader.u16(),
+      ticket: tickets ? reader.text() : '',
     })
   }
   return { type: 'cart.reserved', atMs, userId, key, lines }

@@ -56,6 +56,8 @@ export interface CartLine {
   readonly quantity: number
   readonly randomA: number
   readonly randomB: number
+  /** Number of the one-shot ticket that was spent; empty where none was needed. */
+  readonly ticket: string
 }
 
 /** Several orders made as one: all or none. Their slots follow each other. */

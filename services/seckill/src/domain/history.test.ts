@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { Chain } from './chain.ts'
+import { badTicket } from './command.ts'
+import type { SaleEvent } from './event.ts'
 import { readEvent, writeEvent } from './event-codec.ts'
 import { buy, create, room, start, type Room } from './rehearsal.ts'
 import { Sale } from './sale.ts'
@@ -58,6 +60,9 @@ const commands = fc.array(
   { maxLength: 80 },
 )
 
+const ticketOf = (step: Record<string, number | string>): string =>
+  ['', badTicket, 't2', 't3', 't4', 't5'][Number(step['k'] ?? 0)] ?? ''
+
 function perform(step: Record<string, number | string>, { core, run }: Room, atMs: number): void {
   const number = (name: string): number => Number(step[name] ?? 0)
   const product = 'pqrx'[number('p')] as string
@@ -66,10 +71,16 @@ function perform(step: Record<string, number | string>, { core, run }: Room, atM
   const n = number('n')
   switch (String(step['op'])) {
     case 'create':
-      run(create(product, n, { perUserLimit: 1 + (n % 3) }), atMs)
+      run(
+        create(product, n, {
+          perUserLimit: 1 + (n % 3),
+          ...(product === 'r' ? { requireTicket: true, proofBits: n, admitPerSecond: 7 } : {}),
+        }),
+        atMs,
+      )
       break
     case 'buy':
-      run(buy(user, product, { quantity: n, key }), atMs)
+      run(buy(user, product, { quantity: n, key, ticket: ticketOf(step) }), atMs)
       break
     case 'cart':
       run(
@@ -77,9 +88,10 @@ function perform(step: Record<string, number | string>, { core, run }: Room, atM
           kind: 'cart',
           userId: user,
           key,
-          items: ['p', 'q'].map((productId) => ({
+          items: (n === 1 ? ['p', 'q'] : ['p', 'r']).map((productId) => ({
             productId,
             quantity: n,
+            ticket: ticketOf(step),
             randomA: 7,
             randomB: 9,
           })),
@@ -107,6 +119,22 @@ function perform(step: Record<string, number | string>, { core, run }: Room, atM
       break
     default:
       run({ kind: step['op'] as 'pause', productId: product }, atMs)
+  }
+}
+
+/** Each ticket was spent by one purchase, and each gated order spent one. */
+function checkTickets(events: readonly SaleEvent[], sale: Sale): void {
+  const spent = new Set<string>()
+  for (const event of events) {
+    const lines =
+      event.type === 'cart.reserved' ? event.lines : event.type === 'order.reserved' ? [event] : []
+    for (const { campaign, ticket } of lines) {
+      assert.equal(ticket !== '', sale.campaigns[campaign]?.requireTicket)
+      if (ticket === '') continue
+      assert.notEqual(ticket, badTicket)
+      assert(!spent.has(`${campaign}/${ticket}`), 'spent twice')
+      spent.add(`${campaign}/${ticket}`)
+    }
   }
 }
 
@@ -153,6 +181,7 @@ test('any history keeps the invariants, replays and snapshots byte for byte', ()
         if (index === cut)
           early = { bytes: writeSnapshot(room1.core.sale), events: room1.events.length }
       }
+      checkTickets(room1.events, room1.core.sale)
       const writer = new ByteWriter(16)
       const chain = new Chain()
       const again = new Sale(77)

@@ -1,5 +1,11 @@
 import { closedReason, type Campaign } from './campaign.ts'
-import type { CartCommand, Outcome, PurchaseCommand, RefusalCode } from './command.ts'
+import {
+  badTicket,
+  type CartCommand,
+  type Outcome,
+  type PurchaseCommand,
+  type RefusalCode,
+} from './command.ts'
 import type { SaleEvent } from './event.ts'
 import { keyKinds } from './key-table.ts'
 import { cartHash, type Sale } from './sale.ts'
@@ -47,11 +53,8 @@ export function purchase(decision: Decision, command: PurchaseCommand): Outcome 
   if (!campaign) return refused('product_not_found')
   const closed = closedReason(campaign, atMs)
   if (closed) return refused(closed, campaign.index)
-  if (campaign.requireTicket || campaign.queue) {
-    if (command.ticket === '') return refused('ticket_required', campaign.index)
-    if (sale.tickets.find(campaign.index, command.ticket) >= 0)
-      return refused('ticket_invalid', campaign.index)
-  }
+  const gated = gateRefusal(sale, campaign, command.ticket)
+  if (gated) return refused(gated, campaign.index)
   const code = shortage(sale, campaign, user, command.quantity)
   if (code) {
     if (command.key !== '') remember(decision, command, { campaign, code, cart: false })
@@ -68,9 +71,27 @@ export function purchase(decision: Decision, command: PurchaseCommand): Outcome 
     randomA: command.randomA >>> 6,
     randomB: command.randomB >>> 16,
     key: command.key,
-    ticket: campaign.requireTicket || campaign.queue ? command.ticket : '',
+    ticket: spent(campaign, command.ticket),
   })
   return reserved(sale, slot, false)
+}
+
+/** What is wrong with `ticket` for `campaign`; undefined where nothing is. */
+function gateRefusal(
+  sale: Sale,
+  campaign: Campaign,
+  ticket: string,
+): 'ticket_required' | 'ticket_invalid' | undefined {
+  if (!campaign.requireTicket && !campaign.queue) return undefined
+  if (ticket === '') return 'ticket_required'
+  return ticket === badTicket || sale.tickets.find(campaign.index, ticket) >= 0
+    ? 'ticket_invalid'
+    : undefined
+}
+
+/** The ticket a purchase spends; empty where the campaign wants none. */
+function spent(campaign: Campaign, ticket: string): string {
+  return campaign.requireTicket || campaign.queue ? ticket : ''
 }
 
 function shortage(
@@ -160,6 +181,7 @@ export function cart(decision: Decision, command: CartCommand): Outcome {
     quantity: command.items[at]?.quantity ?? 0,
     randomA: (command.items[at]?.randomA ?? 0) >>> 6,
     randomB: (command.items[at]?.randomB ?? 0) >>> 16,
+    ticket: spent(campaign, command.items[at]?.ticket ?? ''),
   }))
   const asked = cartHash(lines)
   if (command.key !== '' && user >= 0) {
@@ -170,8 +192,8 @@ export function cart(decision: Decision, command: CartCommand): Outcome {
   for (const [line, campaign] of campaigns.entries()) {
     const closed = closedReason(campaign, atMs)
     if (closed) return refused(closed, campaign.index, line)
-    if (campaign.requireTicket || campaign.queue)
-      return refused('ticket_required', campaign.index, line)
+    const gated = gateRefusal(sale, campaign, command.items[line]?.ticket ?? '')
+    if (gated) return refused(gated, campaign.index, line)
     const code = shortage(sale, campaign, user, command.items[line]?.quantity ?? 0)
     if (!code) continue
     if (command.key !== '') remember(decision, command, { campaign, code, cart: true, asked })

@@ -194,7 +194,6 @@ export class Sale {
       const answer = { kind: keyKinds.order, ref: slot, asked: event.quantity }
       this.keys.add(user, event.key, answer)
     }
-    if (event.ticket !== '') this.tickets.add(event.campaign, event.ticket)
   }
 
   #cartReserved(event: CartReserved): void {
@@ -225,6 +224,7 @@ export class Sale {
     campaign.lastSequence = this.sequence
     move(campaign, -line.quantity)
     this.holdings.add(line.campaign, user, line.quantity)
+    if (line.ticket !== '') this.tickets.add(line.campaign, line.ticket)
     return slot
   }
 

@@ -92,7 +92,12 @@ function writeCampaign(writer: ByteWriter, campaign: Campaign): void {
   writer.u48(campaign.createdAtMs)
   writer.f64(campaign.total)
   writer.u48(campaign.reservationTtlMs)
-  writer.u8((campaign.requireTicket ? 1 : 0) | (campaign.queue ? 2 : 0))
+  const gated = campaign.proofBits !== 0 || campaign.admitPerSecond !== 0
+  writer.u8((campaign.requireTicket ? 1 : 0) | (campaign.queue ? 2 : 0) | (gated ? 4 : 0))
+  if (gated) {
+    writer.u8(campaign.proofBits)
+    writer.u32(campaign.admitPerSecond)
+  }
   writer.u32(campaign.perUserLimit)
   writer.u48(campaign.startsAtMs)
   writer.u48(campaign.endsAtMs)
@@ -126,6 +131,8 @@ function readCampaign(reader: ByteReader, index: number): Campaign {
     reservationTtlMs,
     requireTicket: (flags & 1) !== 0,
     queue: (flags & 2) !== 0,
+    proofBits: (flags & 4) === 0 ? 0 : reader.u8(),
+    admitPerSecond: (flags & 4) === 0 ? 0 : reader.u32(),
     perUserLimit: reader.u32(),
     startsAtMs: reader.u48(),
     endsAtMs: reader.u48(),

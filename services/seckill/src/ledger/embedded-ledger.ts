@@ -187,9 +187,8 @@ export class EmbeddedLedger implements Ledger {
           return refused('duplicate_request', campaign.index, line)
       }
     }
-    const items = request.items.map(({ productId, quantity }) => ({
-      productId,
-      quantity,
+    const items = request.items.map((item) => ({
+      ...item,
       randomA: this.#randoms(),
       randomB: this.#randoms(),
     }))

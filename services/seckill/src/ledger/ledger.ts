@@ -9,7 +9,7 @@ export interface PurchaseRequest {
   readonly quantity: number
   /** Idempotency key; empty for none. */
   readonly key: string
-  /** Number of a ticket whose signature was checked; empty for none. */
+  /** Number of a ticket whose signature was checked; empty for none, `badTicket` for a bad one. */
   readonly ticket: string
 }
 
@@ -17,7 +17,12 @@ export interface PurchaseRequest {
 export interface CartRequest {
   readonly userId: string
   readonly key: string
-  readonly items: readonly { readonly productId: string; readonly quantity: number }[]
+  readonly items: readonly {
+    readonly productId: string
+    readonly quantity: number
+    /** As in a purchase; absent for none. */
+    readonly ticket?: string
+  }[]
 }
 
 /** Commands other than purchases. */

@@ -12,6 +12,7 @@ import {
   type ChangeBody,
   type CreateBody,
 } from '../contract.ts'
+import type { CampaignTerms } from '../domain/campaign.ts'
 import type { Outcome } from '../domain/command.ts'
 import { idempotencyKey, type Desk } from './desk.ts'
 
@@ -97,22 +98,19 @@ function readRoutes(desk: Desk): Route[] {
   ]
 }
 
-/** Tickets and queues are in the log's format, but nobody could get one yet: nothing would sell. */
-function refuseMissing(body: CreateBody): void {
-  const fields = []
-  if (body.requireTicket === true) {
-    const expected = 'false: this version has no tickets'
-    fields.push({ field: 'requireTicket', value: 'true', expected })
+/** The gate's figures, where the campaign has a gate at all. */
+function gateTerms(
+  { requireTicket, queue, proofBits, admitPerSecond }: CreateBody,
+  { defaults }: Desk['gate'],
+): Partial<CampaignTerms> {
+  if (requireTicket !== true && queue !== true) return {}
+  return {
+    proofBits: proofBits ?? defaults.proofBits,
+    admitPerSecond: admitPerSecond ?? defaults.admitPerSecond,
   }
-  if (body.queue === true) {
-    const expected = 'false: this version has no waiting room'
-    fields.push({ field: 'queue', value: 'true', expected })
-  }
-  if (fields.length > 0) throw new Fault('invalid_field', undefined, { fields })
 }
 
 async function create(desk: Desk, request: Request, body: CreateBody): Promise<Response> {
-  refuseMissing(body)
   const span = desk.tracer.startSpan(spanNames.seckillCreate, {}, request.context)
   span.setAttribute('product.id', body.productId)
   span.setAttribute('initial.stock', body.stock)
@@ -126,6 +124,7 @@ async function create(desk: Desk, request: Request, body: CreateBody): Promise<R
       reservationTtlMs: body.reservationTtlMs ?? defaultTtlMs,
       requireTicket: body.requireTicket ?? false,
       queue: body.queue ?? false,
+      ...gateTerms(body, desk.gate),
     }
     const outcome = await desk.ledger.run({ kind: 'create', terms })
     return campaignAnswer(desk, request, outcome, 201)
@@ -170,6 +169,9 @@ function campaignAnswer(desk: Desk, request: Request, outcome: Outcome, status =
   }
 }
 
+/** What caches know a product's stock by. */
+const stockTag = (productId: string): string => `stock:${encodeURIComponent(productId)}`
+
 function list(desk: Desk): Response {
   const nowMs = desk.ledger.now()
   const newest = desk.ledger
@@ -194,6 +196,7 @@ function stock(desk: Desk, request: Request, productId: string): Response {
       version: campaign.flagVersion,
       epoch: campaign.epoch,
     },
-    ['cache-control', 'no-store'],
+    // A second old at most, and known to a cache by name: whoever hears of a change can purge it.
+    ['cache-control', 'public, max-age=1', 'cache-tag', stockTag(productId)],
   )
 }

@@ -1,9 +1,8 @@
 import type { Tracer } from '@opentelemetry/api'
-import type { Request } from '@spate/http/exchange'
-import type { RateLimiter } from '@spate/http/rate-limit'
-import { clientKey } from '@spate/http/client-address'
+import type { Request, Response } from '@spate/http/exchange'
 import { Fault } from '@spate/runtime/fault'
-import { spanNames } from '@spate/telemetry/names'
+import { refusal } from '../answers.ts'
+import type { Gate, GateRefusal } from '../gate/gate.ts'
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import type { OrderWatch } from '../order-watch.ts'
 import type { TraceLinks } from '../orders/trace-links.ts'
@@ -14,20 +13,14 @@ export interface Desk {
   readonly watch: OrderWatch
   readonly tracer: Tracer
   readonly links: TraceLinks
-  readonly limiter: RateLimiter | undefined
-  /** The buyer a request speaks for. Throws `invalid_field` or `unauthorized`. */
-  readonly buyer: (request: Request, named: string | undefined) => string
+  readonly gate: Gate
 }
 
-/** Seconds to wait where the client is over its rate; undefined where it may go on. */
-export function overRate(desk: Desk, request: Request): number | undefined {
-  if (!desk.limiter) return undefined
-  const decision = desk.limiter.take(clientKey(request.clientAddress))
-  const allowed = decision.kind === 'allowed'
-  const span = desk.tracer.startSpan(spanNames.rateLimitCheck, {}, request.context)
-  span.setAttribute('allowed', allowed)
-  span.end()
-  return allowed ? undefined : decision.retryAfterMs / 1000
+/** What the gate's refusal says to the caller. */
+export function gateAnswer(refused: GateRefusal, request: Request): Response {
+  if (refused.code !== 'rate_limited') return refusal(refused.code, request)
+  const { scope, retryAfterMs } = refused.excess
+  return refusal('rate_limited', request, { limit: scope }, retryAfterMs / 1000)
 }
 
 /** The Idempotency-Key of a request; empty where there is none. Throws `invalid_field`. */
@@ -44,13 +37,5 @@ export function idempotencyKey(request: Request): string {
         expected: '1 to 128 visible ASCII characters',
       },
     ],
-  })
-}
-
-/** The buyer named in the body. */
-export function bodyBuyer(_request: Request, named: string | undefined): string {
-  if (named !== undefined) return named
-  throw new Fault('invalid_field', undefined, {
-    fields: [{ field: 'userId', expected: 'a user id: 1 to 128 characters' }],
   })
 }

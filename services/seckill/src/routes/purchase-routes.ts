@@ -9,7 +9,7 @@ import { faultAnswer, isoTime, languageFor, orderJson, refusal, SoldOutAnswer } 
 import { cartBody, purchaseBody, type CartBody, type PurchaseBody } from '../contract.ts'
 import type { Outcome } from '../domain/command.ts'
 import { purchased } from '../messages.ts'
-import { idempotencyKey, overRate, type Desk } from './desk.ts'
+import { gateAnswer, idempotencyKey, type Desk } from './desk.ts'
 
 type Answer = Response | PreparedResponse
 
@@ -54,18 +54,46 @@ function durably<Settled>(
   return outcome.finally(() => span.end())
 }
 
+/** `go` for the buyer the request speaks for, where the gate lets him through. */
+function admitted(
+  desk: Desk,
+  request: Request,
+  asked: { readonly userId?: string; readonly products: readonly string[] },
+  go: (userId: string) => Answer | Promise<Answer>,
+): Answer | Promise<Answer> {
+  const { gate } = desk
+  const early = gate.arrive(request)
+  if (early) return gateAnswer(early, request)
+  const known = (userId: string): Answer | Promise<Answer> => {
+    const refused = gate.ask(request, userId, asked.products)
+    return refused ? gateAnswer(refused, request) : go(userId)
+  }
+  const userId = gate.identity(request, asked.userId)
+  return userId instanceof Promise ? userId.then(known) : known(userId)
+}
+
+const ticketHeader = 'seckill-ticket'
+
 function purchase(desk: Desk, request: Request, body: PurchaseBody): Answer | Promise<Answer> {
-  const wait = overRate(desk, request)
-  if (wait !== undefined) return refusal('rate_limited', request, {}, wait)
-  const userId = desk.buyer(request, body.userId)
-  const { productId, quantity = 1 } = body
+  const { userId, productId } = body
+  const asked = { ...(userId === undefined ? {} : { userId }), products: [productId] }
+  return admitted(desk, request, asked, (buyer) => purchaseBy(desk, request, buyer, body))
+}
+
+function purchaseBy(
+  desk: Desk,
+  request: Request,
+  userId: string,
+  { productId, quantity = 1 }: PurchaseBody,
+): Answer | Promise<Answer> {
   const key = idempotencyKey(request)
+  const shown = request.headers.get(ticketHeader)
+  const [ticket = ''] = desk.gate.ticketNumbers(userId, [productId], shown)
   const span = desk.tracer.startSpan(spanNames.seckillPurchase, {}, request.context)
   span.setAttribute('user.id', userId)
   span.setAttribute('product.id', productId)
   span.setAttribute('quantity', quantity)
   try {
-    const ticket = ''
     const outcome = desk.ledger.purchase({ userId, productId, quantity, key, ticket })
     if (!(outcome instanceof Promise)) return purchaseAnswer(desk, request, span, outcome)
     return durably(desk, request, span, outcome).then(
@@ -96,12 +124,27 @@ function purchaseAnswer(desk: Desk, request: Request, span: Span, outcome: Outco
 }
 
 function cart(desk: Desk, request: Request, body: CartBody): Answer | Promise<Answer> {
-  const wait = overRate(desk, request)
-  if (wait !== undefined) return refusal('rate_limited', request, {}, wait)
-  const userId = desk.buyer(request, body.userId)
+  refuseTwice(body.items)
+  const products = body.items.map(({ productId }) => productId)
+  const asked = { ...(body.userId === undefined ? {} : { userId: body.userId }), products }
+  return admitted(desk, request, asked, (buyer) => cartBy(desk, request, buyer, body))
+}
+
+function cartBy(
+  desk: Desk,
+  request: Request,
+  userId: string,
+  body: CartBody,
+): Answer | Promise<Answer> {
   const key = idempotencyKey(request)
-  const items = body.items.map(({ productId, quantity = 1 }) => ({ productId, quantity }))
-  refuseTwice(items)
+  const products = body.items.map(({ productId }) => productId)
+  const shown = request.headers.get(ticketHeader)
+  const tickets = desk.gate.ticketNumbers(userId, products, shown)
+  const items = body.items.map(({ productId, quantity = 1 }, line) => ({
+    productId,
+    quantity,
+    ticket: tickets[line] ?? '',
+  }))
   const span = desk.tracer.startSpan(spanNames.seckillPurchase, {}, request.context)
   span.setAttribute('user.id', userId)
   span.setAttribute(

@@ -1,0 +1,145 @@
+import type { Tracer } from '@opentelemetry/api'
+import type { Request } from '@spate/http/exchange'
+import type { Clock } from '@spate/runtime/clock'
+import type { Log } from '@spate/runtime/log'
+import { spanNames } from '@spate/telemetry/names'
+import type { Campaign } from '../domain/campaign.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { openIdentity, type Identity } from './identity.ts'
+import { KeyRing } from './key-ring.ts'
+import {
+  deviceOf,
+  rateLimitsOf,
+  type Attempt,
+  type RateExcess,
+  type RateLimits,
+} from './rate-limits.ts'
+import { RiskDesk } from './risk-desk.ts'
+import type { GateSettings } from './settings.ts'
+import { TicketOffice } from './ticket-office.ts'
+import { WaitingRooms } from './waiting-rooms.ts'
+
+/** Why the gate lets nobody through. */
+export type GateRefusal =
+  | { readonly code: 'rate_limited'; readonly excess: RateExcess }
+  | { readonly code: 'held' | 'denied' }
+
+/** What a gate is made of. */
+export interface GateOptions {
+  readonly settings: GateSettings & { readonly trustedProxies: readonly string[] }
+  /** Folder of its keys and waiting rooms. */
+  readonly folder: string
+  readonly ledger: Pick<Ledger, 'campaign' | 'now'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly tracer: Tracer
+}
+
+/** What a request tells of where it comes from. */
+export type Origin = Pick<Request, 'clientAddress' | 'headers' | 'context'>
+
+/**
+ * Admission, the cheapest check first, all in process: rates by client and device, identity, rates
+ * by user and campaign, risk, then the ticket's signature. What is off costs nothing.
+ */
+export class Gate {
+  readonly office: TicketOffice
+  readonly rooms: WaitingRooms
+  readonly risk: RiskDesk | undefined
+  readonly identity: Identity
+  /** True where a request may come without saying who asks. */
+  readonly anonymous: boolean
+  /** What a campaign gets where it says nothing. */
+  readonly defaults: Pick<GateSettings, 'proofBits' | 'admitPerSecond'>
+  readonly #rates: RateLimits | undefined
+  readonly #tracer: Tracer
+  readonly #ledger: GateOptions['ledger']
+
+  private constructor(
+    options: GateOptions,
+    parts: { readonly ring: KeyRing; readonly rooms: WaitingRooms; readonly identity: Identity },
+  ) {
+    const { settings, clock } = options
+    this.#ledger = options.ledger
+    this.#tracer = options.tracer
+    this.#rates = rateLimitsOf(settings, clock)
+    this.risk = settings.risk === 'off' ? undefined : new RiskDesk(settings, clock)
+    const { ticketExpire: ticketMs, challengeExpire: challengeMs } = settings
+    this.office = new TicketOffice(parts.ring, { ticketMs, challengeMs })
+    this.rooms = parts.rooms
+    this.defaults = settings
+    this.identity = parts.identity
+    this.anonymous = settings.identity === 'body'
+  }
+
+  /** Opens keys, waiting rooms and identity. Rejects where one of them cannot be had. */
+  static async open(options: GateOptions): Promise<Gate> {
+    const { settings, folder, ledger, clock, log } = options
+    const identity = await openIdentity(settings, clock)
+    const ring = await KeyRing.open({
+      folder,
+      configured: settings.ticketKey,
+      previous: settings.ticketKeyPrevious,
+    })
+    const rooms = await WaitingRooms.open({
+      folder: `${folder}/queue`,
+      ledger,
+      clock,
+      log,
+      peopleMax: settings.queuePeopleMax,
+    })
+    return new Gate(options, { ring, rooms, identity })
+  }
+
+  /** Before it is known who asks. Undefined lets the request on. */
+  arrive(origin: Origin): GateRefusal | undefined {
+    const rates = this.#rates
+    if (!rates) return undefined
+    const { clientAddress } = origin
+    return this.#checked(origin, rates.arrive({ clientAddress, device: deviceOf(origin) }))
+  }
+
+  /** Once it is known who asks for what. Undefined lets the request on. */
+  ask(origin: Origin, userId: string, products: readonly string[]): GateRefusal | undefined {
+    const excess = this.#rates?.ask({ userId, products })
+    if (excess) return this.#checked(origin, excess)
+    if (!this.risk) return undefined
+    const { clientAddress } = origin
+    const attempt: Attempt = { clientAddress, device: deviceOf(origin), userId, products }
+    const verdict = this.risk.judge(attempt)
+    if (verdict === 'allow') return undefined
+    return { code: verdict === 'hold' ? 'held' : 'denied' }
+  }
+
+  /**
+   * Numbers of the tickets in `header` (separated by commas, one for each product that needs one,
+   * in order): empty where a product needs none or its ticket is missing, `badTicket` where it is
+   * not good. About 4 us a ticket.
+   */
+  ticketNumbers(userId: string, products: readonly string[], header: string | undefined): string[] {
+    const nowMs = this.#ledger.now()
+    const given = header?.split(',', products.length)
+    let next = 0
+    return products.map((productId) => {
+      const campaign = this.#ledger.campaign(productId)
+      if (!campaign || !needsTicket(campaign)) return ''
+      return this.office.number(campaign, userId, given?.[next++]?.trim(), nowMs)
+    })
+  }
+
+  close(): Promise<void> {
+    return this.rooms.close()
+  }
+
+  #checked(origin: Origin, excess: RateExcess | undefined): GateRefusal | undefined {
+    const span = this.#tracer.startSpan(spanNames.rateLimitCheck, {}, origin.context)
+    span.setAttribute('allowed', excess === undefined)
+    span.end()
+    return excess && { code: 'rate_limited', excess }
+  }
+}
+
+/** True where a purchase must show a ticket. */
+export function needsTicket(campaign: Pick<Campaign, 'requireTicket' | 'queue'>): boolean {
+  return campaign.requireTicket || campaign.queue
+}
