@@ -31,10 +31,8 @@ const at = (nowMs: number, who = bearer): { bearer: Bearer; nowMs: number } => (
   nowMs,
 })
 
-const random = (chance: SeededChance): Uint8Array => {
-  const bytes = new Uint8Array(42)
-  return chance.fill(bytes)
-}
+const random = (chance: SeededChance): number[] =>
+  Array.from({ length: 42 }, () => chance.integer(0, 255))
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gate-'))

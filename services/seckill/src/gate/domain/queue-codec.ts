@@ -33,6 +33,7 @@ export function writeQueueEvent(writer: ByteWriter, event: QueueEvent): void {
 /** Reads one event. Throws `RangeError` where the bytes are not an event. */
 export function readQueueEvent(reader: ByteReader): QueueEvent {
   const type = types[reader.u8() - 1]
+  if (!type) throw new RangeError('the waiting room has no such event')
   switch (type) {
     case 'opened': {
       const productId = reader.text()
@@ -47,7 +48,5 @@ export function readQueueEvent(reader: ByteReader): QueueEvent {
       return { type, room: reader.u32(), count: reader.u32() }
     case 'closed':
       return { type, room: reader.u32() }
-    case undefined:
-      throw new RangeError('the waiting room has no such event')
   }
 }
