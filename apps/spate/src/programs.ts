@@ -99,7 +99,7 @@ export const recommendProgram: Program = program({
   name: 'recommend',
   summary: 'Run the recommendation engine.',
   settings: recommendSettings,
-  examples: [['spate recommend', 'HTTP on 8082']],
+  examples: [['spate recommend', 'HTTP on 8082, gRPC on 9082']],
   async start(settings, parts) {
     const { startRecommend } = await import('@spate/recommend/main')
     return startRecommend({

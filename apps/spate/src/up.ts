@@ -27,6 +27,7 @@ export interface UpSettings extends FoundationSettings {
   readonly seckillPort: number
   readonly seckillGrpcPort: number
   readonly recommendPort: number
+  readonly recommendGrpcPort: number
   readonly shopPort: number
   readonly consolePort: number
   readonly otlpGrpcPort: number
@@ -46,6 +47,7 @@ export const upSettings: TableOf<UpSettings> = {
   seckillPort: port(8081, 'Port of the flash-sale engine.'),
   seckillGrpcPort: port(9081, 'Port of the flash-sale engine for gRPC.'),
   recommendPort: port(8082, 'Port of the recommendation engine.'),
+  recommendGrpcPort: port(9082, 'Port of the recommendation engine for gRPC.'),
   shopPort: port(8083, 'Port of the demo shop, the origin behind the edge.'),
   consolePort: port(8090, 'Port of the console.'),
   otlpGrpcPort: port(4317, 'Port of the console for OTLP over gRPC.'),
@@ -135,6 +137,7 @@ function furnish(house: House, settings: UpSettings): void {
   }))
   house.add(recommendProgram, () => ({
     port: settings.recommendPort,
+    grpcPort: settings.recommendGrpcPort,
   }))
   house.add(shopProgram, (urls) => ({
     port: settings.shopPort,

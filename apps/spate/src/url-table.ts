@@ -17,6 +17,7 @@ const rows: readonly (readonly [purpose: string, label: string, path: string])[]
   ['seckill', 'seckill API', '/seckill/campaigns'],
   ['seckillGrpc', 'seckill gRPC', ''],
   ['recommend', 'recommend API', '/recommend/popular'],
+  ['recommendGrpc', 'recommend gRPC', ''],
   ['shop', 'shop, without the edge', '/'],
   ['consoleOtlpGrpc', 'OTLP in, gRPC', ''],
   ['consoleOtlpHttp', 'OTLP in, HTTP', ''],

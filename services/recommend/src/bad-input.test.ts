@@ -158,3 +158,20 @@ test('each bad line is named with its number, and the rest is taken', async () =
   for (const itemId of ['n1', 'n9'])
     assert.equal((await program.call('GET', `/recommend/items/${itemId}`)).status, 200)
 })
+
+test('any number of events comes as lines in one call, and each bad line is named', async () => {
+  const count = 100_000
+  const lines = Array.from({ length: count }, (_, at) =>
+    at % 10_000 === 5 ? '{"userId":"u"}' : `{"userId":"u${at % 50}","itemId":"i","type":"view"}`,
+  )
+  lines[0] = `\ufeff${lines[0]}`
+  const { status, body } = await program.call('POST', '/recommend/events', lines.join('\r\n'), {
+    'content-type': 'application/x-ndjson',
+  })
+  assert.equal(status, 202)
+  assert.equal(body.accepted, count - 10)
+  assert.deepEqual(
+    body.rejected.map(({ index }) => index),
+    Array.from({ length: 10 }, (_, at) => at * 10_000 + 5),
+  )
+})

@@ -63,34 +63,43 @@ export class Ingest {
 
   /** Takes one event; throws `Fault('invalid_field')`, where `events` would name it. */
   async event(body: unknown, context: Context): Promise<EventsAnswer> {
-    this.#interaction(body)
-    return this.events([body], context)
+    return { ...(await this.record([this.interaction(body)], context)), rejected: [] }
   }
 
   /** Takes events; each bad one is named and the others are taken. Rejects where the log fails. */
   async events(bodies: readonly unknown[], context: Context): Promise<EventsAnswer> {
     const rejected: EventsAnswer['rejected'][number][] = []
+    const events: Interaction[] = []
+    bodies.forEach((body, index) => {
+      try {
+        events.push(this.interaction(body))
+      } catch (caught) {
+        rejected.push({ index, ...describe(caught) })
+      }
+    })
+    return { ...(await this.record(events, context)), rejected }
+  }
+
+  /** Makes checked events durable, each id once. Rejects where the log fails. */
+  async record(
+    events: readonly Interaction[],
+    context: Context,
+  ): Promise<{ readonly accepted: number; readonly duplicates: number }> {
     const fresh: Interaction[] = []
     const others: Promise<unknown>[] = []
     let duplicates = 0
-    bodies.forEach((body, index) => {
-      try {
-        const event = this.#interaction(body)
-        if (this.#recent.admit(event.eventId)) fresh.push(event)
-        else {
-          duplicates++
-          const first = this.#underWay.get(event.eventId)
-          if (first) others.push(first)
-        }
-      } catch (caught) {
-        const { code, message } = describe(caught)
-        rejected.push({ index, code, message })
+    for (const event of events) {
+      if (this.#recent.admit(event.eventId)) fresh.push(event)
+      else {
+        duplicates++
+        const first = this.#underWay.get(event.eventId)
+        if (first) others.push(first)
       }
-    })
+    }
     if (fresh.length > 0) others.push(this.#publishFresh(fresh, context))
     // A duplicate is only safe to acknowledge once the event it repeats is durable.
     await Promise.all(others)
-    return { accepted: fresh.length, duplicates, rejected }
+    return { accepted: fresh.length, duplicates }
   }
 
   /** Checks one item; throws `Fault('invalid_field')`. */
@@ -146,7 +155,8 @@ export class Ingest {
     }
   }
 
-  #interaction(body: unknown): Interaction {
+  /** Checks one event; throws `Fault('invalid_field')`. */
+  interaction(body: unknown): Interaction {
     const given = this.#checkEvent.check(body)
     const nowMs = this.#options.clock.now()
     const timeMs = given.timestamp === undefined ? nowMs : timeOf(given.timestamp, 'timestamp')

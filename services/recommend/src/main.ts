@@ -17,6 +17,7 @@ import type { KeyValue } from '@spate/state/key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Engine } from './engine.ts'
 import type { AskChannel } from './recall/recall.ts'
+import { addGrpc } from './grpc/grpc-door.ts'
 import { recommendRoutes } from './routes.ts'
 import type { RecommendSettings } from './settings.ts'
 
@@ -42,7 +43,7 @@ export interface RunningRecommend extends Running {
   readonly engine: Engine
 }
 
-/** Starts the program: `urls.traffic`. Answers at once; `/health/ready` says when the log is read. */
+/** Starts the program: `urls.traffic` and `urls.grpc`. Answers at once; `/health/ready` says when the log is read. */
 export async function startRecommend(options: StartRecommendOptions): Promise<RunningRecommend> {
   const { settings, clock, log, telemetry, adminToken } = options
   const engine = await Engine.open({ ...options, folder: join(options.dataDir, 'recommend') })
@@ -82,12 +83,20 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
     },
     stop: (signal) => listener?.close(signal),
   })
+  const grpc = addGrpc(lifecycle, {
+    ...options,
+    routes,
+    handler: fallback,
+    ingest: engine.ingest,
+    applied: () => engine.applied(),
+    ready: () => engine.caughtUp,
+  })
   await lifecycle.start()
   const url = listener?.url ?? ''
   log.info('listening', { url })
   return {
     name: 'recommend',
-    urls: { traffic: url },
+    urls: { traffic: url, grpc: grpc.url() },
     engine,
     stop: async () => void (await lifecycle.stop()),
   }

@@ -11,6 +11,8 @@ import type { Language } from './domain/reason.ts'
 import { popularitySpans, type PopularitySpan } from './domain/recall/popularity.ts'
 import { featureRoutes, type FeatureRouteParts } from './features/feature-routes.ts'
 import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
+import type { Ingest } from './ingest.ts'
+import { isLines, takeLines } from './ndjson.ts'
 import type { Recommender } from './recommender.ts'
 import type { ServedModels } from './served-models.ts'
 import { similarItems } from './similar.ts'
@@ -122,10 +124,29 @@ function eventsRoute({ ingest }: RouteParts): Route {
     method: 'POST',
     path: '/recommend/events',
     name: 'recordEvents',
-    summary: 'Records what users did; one event or a list of them',
+    summary: 'Records what users did: one event, a list of them, or any number as lines of JSON',
     status: 202,
-    handler: async (request) => answer(request, await reader.read(request)),
+    handler: async (request) =>
+      isLines(request) ? eventLines(ingest, request) : answer(request, await reader.read(request)),
   }
+}
+
+/** Events made durable together. */
+const eventsPerBatch = 2000
+
+async function eventLines(ingest: Ingest, request: Request): Promise<Response> {
+  const counts = { accepted: 0, duplicates: 0 }
+  const { rejected, rejectedCount } = await takeLines(request, {
+    read: (value) => ingest.interaction(value),
+    take: async (batch) => {
+      const { accepted, duplicates } = await ingest.record(batch, request.context)
+      counts.accepted += accepted
+      counts.duplicates += duplicates
+    },
+    batchMax: eventsPerBatch,
+  })
+  const named = rejected.map(({ line, ...why }) => ({ index: line - 1, line, ...why }))
+  return jsonResponse(202, { ...counts, rejectedCount, rejected: named })
 }
 
 function similarRoute(parts: RouteParts): Route {

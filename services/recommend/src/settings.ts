@@ -5,13 +5,14 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { duration, integer, type TableOf } from '@spate/runtime/settings'
+import { bytes, duration, integer, type TableOf } from '@spate/runtime/settings'
 import { rankSettings, type RankSettings } from './rank-settings.ts'
 import { rerankSettings, type RerankSettings } from './rerank-settings.ts'
 
 /** Settings of the recommend program. */
 export interface RecommendSettings
   extends ListenSettings, ListenLimits, RateLimitSettings, RerankSettings, RankSettings {
+  readonly grpcPort: number
   readonly itemsMax: number
   readonly usersMax: number
   readonly eventsPerUserMax: number
@@ -34,6 +35,9 @@ const dayMs = 86_400_000
 export const recommendSettings: TableOf<RecommendSettings> = {
   ...listenSettings(8082),
   ...listenLimitSettings,
+  // Lines of JSON are read as they come, so many of them take no more memory than a few.
+  bodyBytesMax: bytes(64 * 1024 ** 2, 0, 2 ** 40, 'Largest request body; above it 413.'),
+  grpcPort: integer(9082, 0, 65_535, 'Port of the gRPC listener; 0 takes any free one'),
   ...rateLimitSettings,
   ...rankSettings,
   ...rerankSettings,

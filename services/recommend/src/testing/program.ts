@@ -65,7 +65,7 @@ export async function startTestProgram(
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'recommend-')))
   const { values } = loadSettings(recommendSettings, {
     program: 'recommend',
-    flags: ['--port', '0', ...(options.flags ?? [])],
+    flags: ['--port', '0', '--grpc-port', '0', ...(options.flags ?? [])],
     env: {},
   })
   const spans: SpanRecord[] = []
