@@ -51,11 +51,12 @@ export const stateLimits: StateLimits = {
 }
 
 /** Of the saved form; another one is passed over and the log replayed. */
-export const stateVersion = 2
+export const stateVersion = 3
 
 /** The state as plain data, for a snapshot. */
 export interface SavedState {
   readonly version: typeof stateVersion
+  readonly events: number
   readonly items: readonly Item[]
   readonly users: readonly SavedUser[]
   readonly popularity: PopularityState
@@ -105,10 +106,10 @@ export class RecommendState {
         revision,
         ...(attributes ? { attributes } : {}),
       })
-    for (const [, items] of saved?.users ?? []) this.#events += items.length
+    this.#events = saved?.events ?? 0
   }
 
-  /** Events applied since this process began, and those the saved state holds. */
+  /** Events applied, those of saved states included. */
   get events(): number {
     return this.#events
   }
@@ -187,6 +188,7 @@ export class RecommendState {
   save(): SavedState {
     return {
       version: stateVersion,
+      events: this.#events,
       items: this.catalogue.items,
       users: Array.from(this.histories.entries(), ([userId, history]) => [
         userId,
