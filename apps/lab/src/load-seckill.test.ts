@@ -60,6 +60,8 @@ async function load(url: string): Promise<{ code: number; report: LoadReport }> 
     chance: new SeededChance(1),
     log: silentLog,
     addLogSink: () => {},
+    reread: () => assert.fail('no settings to read again'),
+    onHangUp: () => {},
     signal: new AbortController().signal,
   })
   return { code, report: JSON.parse(written.join('')) as LoadReport }

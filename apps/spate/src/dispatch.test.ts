@@ -66,6 +66,7 @@ async function type(line: string, env: Host['env'] = {}, fail?: () => never): Pr
     clock: new VirtualClock(),
     chance: new SeededChance(1),
     signal: new AbortController().signal,
+    onHangUp: () => {},
   })
   return { code, out, err, seen }
 }
@@ -150,7 +151,13 @@ test('the settings file that init writes is one that every program accepts', asy
       writeError: write,
     }
     const { signal } = new AbortController()
-    const surroundings = { host, clock: new VirtualClock(), chance: new SeededChance(1), signal }
+    const surroundings = {
+      host,
+      clock: new VirtualClock(),
+      chance: new SeededChance(1),
+      signal,
+      onHangUp: () => {},
+    }
     return { code: await dispatch(shipped, surroundings), out }
   }
   assert.deepEqual(await ask('init'), {

@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly chance: Chance
   /** Aborts at Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
+  /** Calls `task` at each SIGHUP. */
+  readonly onHangUp: (task: () => void) => void
 }
 
 /** What every command can be told beside its own settings. */
@@ -97,7 +99,7 @@ async function run(
   found: Command,
   rest: readonly string[],
   commands: readonly Command[],
-  { host, clock, chance, signal }: Surroundings,
+  { host, clock, chance, signal, onHangUp }: Surroundings,
 ): Promise<number> {
   const table = { ...commandSettings, ...found.settings }
   const foreignEnv = foreignVariables(commands)
@@ -114,8 +116,9 @@ async function run(
       ...(file === undefined ? {} : { file }),
     })
   const path = configPath(rest, host.env)
-  const file = found.section === undefined ? undefined : readSettingsFile(path, host.cwd)
-  const { values, words } = given(file)
+  const read = (): ReturnType<typeof given> =>
+    given(found.section === undefined ? undefined : readSettingsFile(path, host.cwd))
+  const { values, words } = read()
   const sinks: LogSink[] = []
   const log = terminalLog({
     sinks,
@@ -134,6 +137,8 @@ async function run(
     chance,
     log,
     addLogSink: (sink) => void sinks.push(sink),
+    reread: () => read().values,
+    onHangUp,
     signal,
   })
 }

@@ -19,5 +19,6 @@ setExitCode(
     clock: systemClock,
     chance: systemChance,
     signal: stop.signal,
+    onHangUp: (task) => void onSignals(task, ['SIGHUP']),
   }),
 )

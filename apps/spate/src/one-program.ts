@@ -1,4 +1,5 @@
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
+import { Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { foundationSettings, layFoundation, type FoundationSettings } from './foundation.ts'
 import { eventLogOf } from './shared-event-log.ts'
@@ -44,7 +45,9 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
         clock,
         chance,
         log,
+        reread: () => context.reread(),
       })
+      reloadAtHangUp(running, context)
     },
     stop: () => running?.stop(),
   })
@@ -58,6 +61,21 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
   await stopped(signal)
   log.info('draining')
   return (await lifecycle.stop()) ? 0 : 1
+}
+
+/** Has `running` take up its settings again at each SIGHUP, where it can. */
+export function reloadAtHangUp(
+  running: Running,
+  { onHangUp, log }: Pick<CommandContext, 'onHangUp' | 'log'>,
+): void {
+  if (!running.reload) return
+  onHangUp(() => {
+    // Owner: this line; a refusal is told and the program goes on as it was.
+    running.reload?.().catch((caught: unknown) => {
+      const { message } = Fault.from(caught)
+      log.error('the new settings are refused', { for: running.name, why: message })
+    })
+  })
 }
 
 /** Resolves when `signal` aborts. */

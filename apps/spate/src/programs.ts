@@ -19,6 +19,8 @@ export interface ProgramParts {
   readonly clock: Clock
   readonly chance: Chance
   readonly log: Log
+  /** The program's settings, read again from where they came. Throws `settings_invalid`. */
+  reread(): object
 }
 
 /** A program that can run alone or with the others. */
@@ -78,7 +80,8 @@ export const edgeProgram: Program = program({
   ],
   async start(settings, parts) {
     const { startEdge } = await import('@spate/edge/main')
-    return startEdge({ settings, ...baseOf('edge', parts) })
+    const reread = (): typeof settings => parts.reread() as typeof settings
+    return startEdge({ settings, reread, ...baseOf('edge', parts) })
   },
 })
 

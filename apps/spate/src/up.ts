@@ -4,7 +4,7 @@ import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { loadSettings } from '@spate/runtime/settings-load'
 import { envOf, flagOf, integer, text, toggle, type TableOf } from '@spate/runtime/settings'
 import { foundationSettings, layFoundation, type FoundationSettings } from './foundation.ts'
-import { stopped } from './one-program.ts'
+import { reloadAtHangUp, stopped } from './one-program.ts'
 import {
   consoleProgram,
   edgeProgram,
@@ -165,20 +165,17 @@ function furnish(house: House, settings: UpSettings): void {
 class House {
   readonly urls: Record<string, string> = {}
   readonly #context: CommandContext<TableOf<UpSettings>>
-  readonly #parts: ProgramParts
+  readonly #parts: Omit<ProgramParts, 'reread'>
   readonly #lifecycle: Lifecycle
-  readonly #file: string | undefined
 
   constructor(
     context: CommandContext<TableOf<UpSettings>>,
-    parts: ProgramParts,
+    parts: Omit<ProgramParts, 'reread'>,
     lifecycle: Lifecycle,
   ) {
     this.#context = context
     this.#parts = parts
     this.#lifecycle = lifecycle
-    const { config } = context.settings as unknown as { readonly config?: string }
-    this.#file = readSettingsFile(config, context.host.cwd)
   }
 
   /** `forced` are settings that `up` decides: ports, and where the others answer. */
@@ -192,8 +189,10 @@ class House {
     this.#lifecycle.add({
       name: program.name,
       start: async () => {
-        const values = this.#settingsOf(program, forced(this.urls))
-        running = await program.start(values, this.#parts)
+        const given = forced({ ...this.urls })
+        const reread = (): object => this.#settingsOf(program, given)
+        running = await program.start(reread(), { ...this.#parts, reread })
+        reloadAtHangUp(running, this.#context)
         for (const [purpose, url] of Object.entries(running.urls)) {
           this.urls[
             purpose === 'traffic'
@@ -212,6 +211,8 @@ class House {
   ): object {
     const { settings, host } = this.#context
     const { freePorts, host: address } = settings as UpSettings
+    const { config } = settings as unknown as { readonly config?: string }
+    const file = readSettingsFile(config, host.cwd)
     const flags: string[] = [`--host=${address}`]
     for (const [name, value] of Object.entries(forced)) {
       const setting = program.settings[name]
@@ -231,7 +232,7 @@ class House {
         ...Object.keys(upSettings),
         ...programs.flatMap(({ settings: table }) => Object.keys(table)),
       ],
-      ...(this.#file === undefined ? {} : { file: this.#file }),
+      ...(file === undefined ? {} : { file }),
     })
     return values
   }

@@ -26,6 +26,7 @@ const statusOf: Readonly<Record<FaultCode, status>> = {
   request_timeout: status.DEADLINE_EXCEEDED,
   conflict: status.FAILED_PRECONDITION,
   payload_too_large: status.RESOURCE_EXHAUSTED,
+  misdirected: status.NOT_FOUND,
   uri_too_long: status.INVALID_ARGUMENT,
   unsupported_media_type: status.INVALID_ARGUMENT,
   rate_limited: status.RESOURCE_EXHAUSTED,

@@ -26,9 +26,13 @@ export interface HealthOptions {
 
 /**
  * `GET /health/live`: 200 while the event loop turns. `GET /health/ready`: 200 where every check
- * is ready, else 503; both as JSON that names each dependency.
+ * is ready, else 503; both as JSON that names each dependency. A function of checks is asked anew
+ * for each call: dependencies may come and go.
  */
-export function healthRoutes(checks: HealthChecks, options: HealthOptions): Route[] {
+export function healthRoutes(
+  checks: HealthChecks | (() => HealthChecks),
+  options: HealthOptions,
+): Route[] {
   const headers = ['cache-control', 'no-store']
   return [
     {
@@ -45,7 +49,8 @@ export function healthRoutes(checks: HealthChecks, options: HealthOptions): Rout
       summary: 'Says whether the program can do its work, dependency by dependency',
       refusals: [503],
       handler: async () => {
-        const { ready, dependencies } = await readiness(checks, options)
+        const now = typeof checks === 'function' ? checks() : checks
+        const { ready, dependencies } = await readiness(now, options)
         const status = options.draining?.() ? 'draining' : ready ? 'ready' : 'not_ready'
         return jsonResponse(status === 'ready' ? 200 : 503, { status, dependencies }, headers)
       },

@@ -17,6 +17,10 @@ export interface CommandContext<Table extends SettingsTable = SettingsTable> {
   readonly log: Log
   /** Has every record of `log` go to `sink` too. */
   addLogSink(sink: LogSink): void
+  /** The settings as they are now: flags, variables and the file, read again. Throws `settings_invalid`. */
+  reread(): SettingsOf<Table>
+  /** Calls `task` at each SIGHUP from now on; without a caller a SIGHUP ends the process. */
+  readonly onHangUp: (task: () => void) => void
   /** Aborts at Ctrl-C or SIGTERM: finish what is under way and return. */
   readonly signal: AbortSignal
 }

@@ -18,6 +18,7 @@ export type FaultCode =
   | 'conflict'
   | 'payload_too_large'
   | 'uri_too_long'
+  | 'misdirected'
   | 'unsupported_media_type'
   | 'rate_limited'
   | 'headers_too_large'
@@ -98,6 +99,12 @@ export const faultKinds: Readonly<Record<FaultCode, FaultKind>> = {
   uri_too_long: {
     status: 414,
     title: 'The request target is too long',
+    source: 'downstream',
+    retryable: false,
+  },
+  misdirected: {
+    status: 421,
+    title: 'This host is not served here',
     source: 'downstream',
     retryable: false,
   },
@@ -188,6 +195,8 @@ export interface FieldProblem {
   readonly value?: string
   /** What is accepted: `a whole number from 1 to 100`. */
   readonly expected: string
+  /** Line of the settings file, from 1; absent elsewhere. */
+  readonly line?: number
 }
 
 /** What may be said about a fault beside its code and message. */

@@ -116,6 +116,8 @@ export interface Running {
   readonly name: string
   /** Where it can be reached, by purpose: `{ traffic: 'http://127.0.0.1:8080', admin: ... }`. */
   readonly urls: Readonly<Record<string, string>>
+  /** Takes up the settings as they are now; throws `settings_invalid` and changes nothing where they are bad. */
+  reload?(): Promise<void>
   /** Drains and stops; resolves when everything is let go. */
   stop(): Promise<void>
 }

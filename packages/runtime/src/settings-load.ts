@@ -1,6 +1,5 @@
-import { parseDocument } from 'yaml'
 import { Fault, shown, type FieldProblem } from './fault.ts'
-import { nearest } from './nearest.ts'
+import { readRecords, readSettingsText, unknownName, type SettingsText } from './settings-text.ts'
 import {
   accepted,
   envOf,
@@ -11,18 +10,10 @@ import {
 } from './settings.ts'
 
 /** Where values come from. */
-export interface SettingSources {
-  /** The program: its section of the file, and its name in messages. */
-  readonly program: string
+export interface SettingSources extends SettingsText {
   /** Words of the command line that are not the command. */
   readonly flags: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Text of the settings file (YAML); absent where there is none. */
-  readonly file?: string
-  /** Sections of the file that belong to other programs and are passed over here. */
-  readonly sections?: readonly string[]
-  /** Names at the top of the file that belong to other tables and are passed over here. */
-  readonly foreignNames?: readonly string[]
   /** Names in `SPATE_*` that belong to other tables and are passed over here. */
   readonly foreignEnv?: readonly string[]
 }
@@ -46,7 +37,7 @@ export function loadSettings<const Table extends SettingsTable>(
 ): LoadedSettings<Table> {
   const problems: FieldProblem[] = []
   const { given, words } = readFlags(table, sources.flags, problems)
-  const filed = readFile(table, sources, problems)
+  const filed = readSettingsText(table, sources, problems)
   refuseUnknownEnv(table, sources, problems)
   const values: Record<string, unknown> = {}
   const origins: Record<string, 'flag' | 'environment' | 'file' | 'default'> = {}
@@ -57,19 +48,25 @@ export function loadSettings<const Table extends SettingsTable>(
       : sources.env[env] !== undefined && sources.env[env] !== ''
         ? (['environment', env, sources.env[env]] as const)
         : filed.has(name)
-          ? (['file', name, filed.get(name)] as const)
+          ? (['file', name, filed.get(name)?.value] as const)
           : (['default', name, undefined] as const)
     origins[name] = origin
     if (origin === 'default') {
       values[name] = setting.default
       continue
     }
+    const found = origin === 'file' ? filed.get(name) : undefined
+    if (found && setting.kind === 'records') {
+      values[name] = readRecords(setting, found, problems)
+      continue
+    }
     const value = readSetting(setting, raw)
     if (value === undefined) {
       problems.push({
-        field: label,
+        field: found?.path ?? label,
         expected: accepted(setting),
         ...(setting.secret ? {} : { value: shown(raw) }),
+        ...(found?.line === undefined ? {} : { line: found.line }),
       })
     }
     values[name] = value
@@ -84,11 +81,12 @@ export function loadSettings<const Table extends SettingsTable>(
 }
 
 function describe(problems: readonly FieldProblem[]): string {
-  const lines = problems.map(({ field, value, expected }) =>
-    value === undefined
-      ? `${field}: ${expected}`
-      : `${field}: got ${JSON.stringify(value)}, expected ${expected}`,
-  )
+  const lines = problems.map(({ field, value, expected, line }) => {
+    const where = line === undefined ? field : `line ${line}: ${field}`
+    return value === undefined
+      ? `${where}: ${expected}`
+      : `${where}: got ${JSON.stringify(value)}, expected ${expected}`
+  })
   return `the settings are not valid\n  ${lines.join('\n  ')}`
 }
 
@@ -98,7 +96,9 @@ function readFlags(
   problems: FieldProblem[],
 ): { given: Map<string, unknown>; words: string[] } {
   const byFlag = new Map(
-    Object.entries(table).map(([name, setting]) => [flagOf(name, setting), name]),
+    Object.entries(table)
+      .filter(([, { kind }]) => kind !== 'records')
+      .map(([name, setting]) => [flagOf(name, setting), name]),
   )
   const given = new Map<string, unknown>()
   const words: string[] = []
@@ -129,51 +129,6 @@ function readFlags(
   return { given, words }
 }
 
-function readFile(
-  table: SettingsTable,
-  sources: SettingSources,
-  problems: FieldProblem[],
-): Map<string, unknown> {
-  const found = new Map<string, unknown>()
-  if (sources.file === undefined) return found
-  const document = parseDocument(sources.file, { uniqueKeys: true, maxAliasCount: 0 } as Parameters<
-    typeof parseDocument
-  >[1])
-  const first = document.errors[0]
-  if (first) {
-    problems.push({
-      field: 'file',
-      expected: `YAML that can be read (${first.message.split('\n')[0]})`,
-    })
-    return found
-  }
-  const root: unknown = document.toJS({ maxAliasCount: 0 }) ?? {}
-  if (!isRecord(root)) {
-    problems.push({ field: 'file', value: shown(root), expected: 'names with values' })
-    return found
-  }
-  const sections = new Set([sources.program, ...(sources.sections ?? [])])
-  const foreign = new Set(sources.foreignNames)
-  const take = (from: Record<string, unknown>, prefix: string, shared: boolean): void => {
-    for (const [name, value] of Object.entries(from)) {
-      if (shared && sections.has(name)) continue
-      if (Object.hasOwn(table, name)) found.set(name, value)
-      else if (shared && foreign.has(name)) continue
-      else
-        problems.push({
-          field: `${prefix}${name}`,
-          expected: unknownName(name, Object.keys(table), ''),
-        })
-    }
-  }
-  take(root, '', true)
-  const own = root[sources.program]
-  if (isRecord(own)) take(own, `${sources.program}.`, false)
-  else if (own !== undefined)
-    problems.push({ field: sources.program, value: shown(own), expected: 'names with values' })
-  return found
-}
-
 function refuseUnknownEnv(
   table: SettingsTable,
   sources: SettingSources,
@@ -188,15 +143,4 @@ function refuseUnknownEnv(
       problems.push({ field: name, expected: unknownName(name, [...known], '') })
     }
   }
-}
-
-function unknownName(name: string, known: readonly string[], prefix: string): string {
-  const near = nearest(name, known)
-  return near === undefined
-    ? 'a known name; see --help'
-    : `a known name; did you mean ${prefix}${near}?`
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

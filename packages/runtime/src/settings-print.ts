@@ -25,6 +25,8 @@ export function redacted<Table extends SettingsTable>(
 /** `value` in the notation a person would type: `60s`, `64MiB`, `a, b`; `-` where it is unset. */
 export function writeValue(setting: AnySetting, value: unknown): string {
   if (value === undefined || value === '') return '-'
+  if (setting.kind === 'records')
+    return Array.isArray(value) && value.length > 0 ? `${value.length} in the file` : '-'
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(',')
   if (typeof value === 'number' && setting.kind === 'duration') return writeDuration(value)
   if (typeof value === 'number' && setting.kind === 'bytes') return writeBytes(value)
@@ -33,7 +35,8 @@ export function writeValue(setting: AnySetting, value: unknown): string {
 
 /** The flags of a table as lines of `--help`, widest flag first aligned, wrapped by the terminal. */
 export function helpLines(table: SettingsTable): readonly string[] {
-  const rows = Object.entries(table).map(([name, setting]) => {
+  const flags = Object.entries(table).filter(([, { kind }]) => kind !== 'records')
+  const rows = flags.map(([name, setting]) => {
     const flag = `--${flagOf(name, setting)}`
     const form = setting.kind === 'boolean' ? flag : `${flag} ${placeholder(setting)}`
     const fallback =
@@ -63,6 +66,7 @@ function placeholder(setting: AnySetting): string {
       return 'A,B'
     case 'boolean':
     case 'string':
+    case 'records':
       return 'TEXT'
   }
 }
@@ -72,7 +76,10 @@ export function settingsMarkdown(table: SettingsTable): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|')
   const rows = Object.entries(table).map(([name, setting]) => {
     const fallback = setting.secret ? 'secret' : `\`${writeValue(setting, setting.default)}\``
-    const names = `\`${name}\`<br>\`--${flagOf(name, setting)}\`<br>\`${envOf(name, setting)}\``
+    const names =
+      setting.kind === 'records'
+        ? `\`${name}\``
+        : `\`${name}\`<br>\`--${flagOf(name, setting)}\`<br>\`${envOf(name, setting)}\``
     return `| ${names} | ${fallback} | ${cell(accepted(setting))} | ${cell(setting.why)} |`
   })
   return [

@@ -18,6 +18,7 @@ export type SettingKind =
   | 'string'
   | 'url'
   | 'list'
+  | 'records'
 
 /** One row of a settings table. Durations are held in ms (`60s`, `1.5h`), sizes in bytes (`64MiB`). */
 export interface Setting<Value> {
@@ -35,6 +36,10 @@ export interface Setting<Value> {
   readonly expected?: string
   /** What the number counts: `ms`, `bytes`, `requests`. */
   readonly unit?: string
+  /** True where a member of `records` is refused without it. */
+  readonly required?: boolean
+  /** What each member of `records` is made of. */
+  readonly rows?: SettingsTable
   /** Never printed. */
   readonly secret?: boolean
   /** Flag in place of the one derived from the name, without dashes. */
@@ -58,7 +63,7 @@ export type SettingsOf<Table> = {
 }
 
 type Options = Partial<Pick<AnySetting, 'unit' | 'secret' | 'flag' | 'env'>>
-type TextOptions = Options & Partial<Pick<AnySetting, 'pattern' | 'expected'>>
+type TextOptions = Options & Partial<Pick<AnySetting, 'pattern' | 'expected' | 'required'>>
 
 /** A number, or a number that may stay unset, by the default that is given. */
 type NumberRow<V> = Setting<V extends number ? number : number | undefined>
@@ -140,6 +145,11 @@ export function list(
   return { kind: 'list', default: value, why, ...options }
 }
 
+/** A YAML list of mappings, each with the values of `rows`; only in the settings file. */
+export function records<Values>(rows: TableOf<Values>, why: string): Setting<readonly Values[]> {
+  return { kind: 'records', default: [], rows, why }
+}
+
 /** One of `choices`. */
 export function choice<const C extends string>(
   value: C,
@@ -181,6 +191,8 @@ export function accepted(setting: AnySetting): string {
       return setting.expected ?? 'texts separated by commas'
     case 'string':
       return setting.expected ?? 'text'
+    case 'records':
+      return 'a list of mappings, in the settings file'
   }
 }
 
@@ -257,6 +269,9 @@ export function readSetting(setting: AnySetting, raw: unknown): unknown {
         ? undefined
         : Object.freeze(texts)
     }
+    case 'records':
+      // Read by the loader, which knows where in the file each member stands.
+      return undefined
     case 'url':
     case 'string': {
       const value = typeof raw === 'number' ? String(raw) : raw

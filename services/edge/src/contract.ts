@@ -55,6 +55,22 @@ export interface StatsAnswer {
     readonly failures: number
     readonly latencyMsMean: number
   }
+  readonly origins: readonly {
+    readonly site: string
+    /** Host and port. */
+    readonly name: string
+    /** Of its breaker: `open` is left alone, `half-open` is probed. */
+    readonly state: 'closed' | 'open' | 'half-open'
+    readonly healthy: boolean
+    readonly active: number
+    readonly queued: number
+    readonly requests: number
+    readonly failures: number
+    readonly refused: number
+    /** Of the whole site. */
+    readonly retried: number
+    readonly hedged: number
+  }[]
   readonly memory: {
     readonly objects: number
     readonly bytes: number

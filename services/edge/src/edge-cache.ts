@@ -8,15 +8,19 @@
  *   not cacheable                     -> pass on, alone
  */
 import type { Handler, Request } from '@spate/http/exchange'
-import { Fault } from '@spate/runtime/fault'
+import { Fault, shown } from '@spate/runtime/fault'
 import { refusal, storedAnswer, type Answer } from './answers.ts'
-import { cacheKey, canonicalHost, isPlainHost, type KeyRules } from './domain/cache-key.ts'
+import { cacheKey, canonicalHost, isPlainHost } from './domain/cache-key.ts'
 import type { ForwardReason } from './domain/cache-status.ts'
+import type { FieldSource } from './domain/fields.ts'
 import { viaLoops } from './domain/forwarding.ts'
 import { usability } from './domain/freshness.ts'
 import { covers, resolveRange } from './domain/ranges.ts'
 import { bodyless, directivesOf, flags, flagsOf } from './request-view.ts'
 import type { Forwarder, Job } from './forwarder.ts'
+import type { EdgePolicy } from './policy.ts'
+import { KeyedFields } from './sites/keyed-fields.ts'
+import type { Sites } from './sites/sites.ts'
 import type { MemoryStore } from './store/memory-store.ts'
 import type { Statistics } from './statistics.ts'
 import type { StoredResponse } from './store/stored-response.ts'
@@ -29,9 +33,7 @@ export interface EdgeCacheParts {
   readonly store: MemoryStore
   readonly forwarder: Forwarder
   readonly statistics: Statistics
-  readonly keyRules: () => KeyRules
-  /** Obey Cache-Control and Pragma of clients. */
-  readonly honourClient: () => boolean
+  readonly sites: () => Sites
   readonly now: () => number
 }
 
@@ -46,36 +48,35 @@ export class EdgeCache {
   readonly handle: Handler = (request) => {
     const { method } = request
     if (!isPlainHost(request.host)) return this.#refuseHost(request)
-    if ((method === 'GET' || method === 'HEAD') && bodyless(request)) return this.#look(request)
-    return this.#pass(request, method === 'GET' || method === 'HEAD' ? 'bypass' : 'method')
+    const policy = this.#parts.sites().policyFor(request.host, request.path, request.headers)
+    if (!policy) return this.#misdirected(request)
+    const reads = method === 'GET' || method === 'HEAD'
+    if (reads && !policy.bypass && bodyless(request)) return this.#look(request, policy)
+    return this.#pass(request, policy, reads ? 'bypass' : 'method')
   }
 
-  /** The cache key of `request`. */
-  keyOf(request: Request): string {
-    return cacheKey(request, this.#parts.keyRules())
-  }
-
-  #look(request: Request): Answer | Promise<Answer> {
+  #look(request: Request, policy: EdgePolicy): Answer | Promise<Answer> {
     const { store, statistics, now } = this.#parts
     const bits = flagsOf(request.headers.raw)
-    if ((bits & flags.precondition) !== 0) return this.#pass(request, 'bypass')
-    const key = this.keyOf(request)
+    if ((bits & flags.precondition) !== 0) return this.#pass(request, policy, 'bypass')
+    const key = cacheKey(request, policy.keys)
+    const fields = fieldsOf(request, policy)
     const nowMs = now()
-    const stored = store.find(key, request.headers)
+    const stored = store.find(key, fields)
     if (stored && (bits & flags.control) === 0 && stored.timing.freshUntilMs > nowMs) {
       statistics.hit(stored.body.length)
       return storedAnswer(stored, request, { bits, nowMs, told: freshHit })
     }
     return stored
-      ? this.#judge(stored, request, { key, bits, nowMs })
-      : this.#miss(request, { key, bits, nowMs })
+      ? this.#judge(stored, request, { policy, fields, key, bits, nowMs })
+      : this.#miss(request, { policy, fields, key, bits, nowMs })
   }
 
   /** A stored response that is stale, or whose client has wishes. */
   #judge(stored: StoredResponse, request: Request, look: Look): Answer | Promise<Answer> {
-    const { statistics, forwarder, honourClient } = this.#parts
-    const { bits, nowMs, key } = look
-    const directives = directivesOf(request, bits, honourClient())
+    const { statistics, forwarder } = this.#parts
+    const { bits, nowMs, key, policy } = look
+    const directives = directivesOf(request, bits, policy.honourClient)
     const use = usability(stored.timing, directives, nowMs)
     switch (use.kind) {
       case 'fresh':
@@ -103,9 +104,9 @@ export class EdgeCache {
   }
 
   #miss(request: Request, look: Look): Answer | Promise<Answer> {
-    const { store, forwarder, honourClient } = this.#parts
+    const { store, forwarder } = this.#parts
     refuseCircles(request)
-    const directives = directivesOf(request, look.bits, honourClient())
+    const directives = directivesOf(request, look.bits, look.policy.honourClient)
     const partial = this.#partialHit(request, look)
     if (partial) return partial
     if (directives.onlyIfCached) return this.#onlyIfCached(request, look.key)
@@ -114,9 +115,9 @@ export class EdgeCache {
   }
 
   /** A range that a stored part holds whole (RFC 9111 section 3.3). */
-  #partialHit(request: Request, { key, bits, nowMs }: Look): Answer | undefined {
+  #partialHit(request: Request, { fields, key, bits, nowMs }: Look): Answer | undefined {
     if ((bits & flags.range) === 0 || request.method !== 'GET') return undefined
-    const part = this.#parts.store.part(key, request.headers)
+    const part = this.#parts.store.part(key, fields)
     if (!part?.partial || part.timing.freshUntilMs <= nowMs) return undefined
     const wish = resolveRange(request.headers.get('range'), part.partial.complete ?? -1)
     if (wish.kind !== 'parts' || !covers(part.partial, wish.parts)) return undefined
@@ -124,10 +125,17 @@ export class EdgeCache {
     return storedAnswer(part, request, { bits, nowMs, told: freshHit })
   }
 
-  async #pass(request: Request, reason: ForwardReason): Promise<Answer> {
+  async #pass(request: Request, policy: EdgePolicy, reason: ForwardReason): Promise<Answer> {
     refuseCircles(request)
-    const key = this.keyOf(request)
-    const look = { key, bits: flagsOf(request.headers.raw), nowMs: this.#parts.now() }
+    const key = cacheKey(request, policy.keys)
+    const fields = fieldsOf(request, policy)
+    const look = {
+      policy,
+      fields,
+      key,
+      bits: flagsOf(request.headers.raw),
+      nowMs: this.#parts.now(),
+    }
     const job = this.#job(request, look, { reason, stale: undefined })
     // A GET with a body may be answered by its body, which the key does not hold: never stored.
     const directives = reason === 'bypass' ? { ...job.directives, noStore: true } : job.directives
@@ -141,11 +149,13 @@ export class EdgeCache {
   ): Job {
     return {
       request,
+      policy: look.policy,
+      fields: look.fields,
       key: look.key,
       bits: look.bits,
       host: canonicalHost(request.host, request.secure),
-      directives: directivesOf(request, look.bits, this.#parts.honourClient()),
-      again: () => this.#look(request),
+      directives: directivesOf(request, look.bits, look.policy.honourClient),
+      again: () => this.#look(request, look.policy),
       ...why,
     }
   }
@@ -157,6 +167,16 @@ export class EdgeCache {
       'nothing usable is stored, and only that was wanted',
     )
     return refusal(fault, request, { hit: false, key, detail: 'only-if-cached' })
+  }
+
+  /** RFC 9110 section 15.5.20: this node does not speak for that host. */
+  #misdirected(request: Request): Answer {
+    this.#parts.statistics.refused++
+    const fault = new Fault(
+      'misdirected',
+      `no site of this node has the host ${shown(request.host)}`,
+    )
+    return refusal(fault, request, { hit: false, detail: 'host' })
   }
 
   #refuseHost(request: Request): Answer {
@@ -171,9 +191,16 @@ export class EdgeCache {
 
 /** What was found out about a request before it is judged. */
 interface Look {
+  readonly policy: EdgePolicy
+  readonly fields: FieldSource
   readonly key: string
   readonly bits: number
   readonly nowMs: number
+}
+
+/** The fields that select an answer: the request's own, save where the policy takes more. */
+function fieldsOf(request: Request, { keyed, rule }: EdgePolicy): FieldSource {
+  return keyed.length === 0 ? request.headers : new KeyedFields(request.headers, rule)
 }
 
 const freshHit = Object.freeze({ hit: true })

@@ -3,36 +3,22 @@ import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault, shown } from '@spate/runtime/fault'
 import type { Telemetry } from '@spate/telemetry/telemetry'
-import type { KeyRules } from './domain/cache-key.ts'
-import type { StoringRules } from './domain/storing.ts'
 import { EdgeCache } from './edge-cache.ts'
 import { Forwarder } from './forwarder.ts'
 import { MemoryStore } from './store/memory-store.ts'
 import { publishMetrics } from './metrics.ts'
+import type { EdgePolicy } from './policy.ts'
 import { OriginSpans } from './origins/origin-spans.ts'
-import type { Origin } from './origins/origin.ts'
+import type { Sites } from './sites/sites.ts'
 import { Statistics } from './statistics.ts'
 import { Transfers } from './transfers.ts'
 
-/** What decides how an edge caches; may change while it runs. */
-export interface EdgePolicy {
-  readonly keys: KeyRules
-  readonly storing: StoringRules
-  /** Obey Cache-Control and Pragma of clients (RFC 9111 section 5.2.1). */
-  readonly honourClient: boolean
-  /** Largest body stored, bytes. */
-  readonly objectBytesMax: number
-  /** Bytes all bodies on their way into the store may hold together. */
-  readonly transientBytesMax: number
-}
-
 /** What an edge is made of. */
 export interface EdgeOptions {
-  readonly origin: Origin
-  /** Host and port of the origin, for telemetry and `explain`. */
-  readonly originName: string
+  readonly sites: Sites
   readonly memoryBytesMax: number
-  readonly policy: EdgePolicy
+  /** Bytes all bodies on their way into the store may hold together. */
+  readonly transientBytesMax: number
   readonly clock: Clock
   readonly chance: Chance
   readonly telemetry: Telemetry
@@ -43,38 +29,34 @@ export class Edge {
   readonly store: MemoryStore
   readonly statistics: Statistics = new Statistics()
   readonly transfers: Transfers
-  readonly originName: string
   readonly handle: Handler
-  readonly #origin: Origin
   readonly #clock: Clock
-  policy: EdgePolicy
+  /** May be replaced while it runs: what was begun goes on under what was. */
+  sites: Sites
+  transientBytesMax: number
 
   constructor(options: EdgeOptions) {
-    const { clock, telemetry, originName } = options
-    this.policy = options.policy
-    this.originName = originName
-    this.#origin = options.origin
+    const { clock, telemetry } = options
+    this.sites = options.sites
+    this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
     this.store = new MemoryStore(options.memoryBytesMax)
     const metrics = publishMetrics(telemetry, clock, this.statistics)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
       store: this.store,
-      origin: options.origin,
       statistics: this.statistics,
       spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
-      rules: () => this.policy.storing,
-      keyRules: () => this.policy.keys,
-      objectBytesMax: () => Math.min(this.policy.objectBytesMax, this.store.objectBytesMax),
-      transientBytesMax: () => this.policy.transientBytesMax,
+      sites: () => this.sites,
+      objectBytesMax: () => this.store.objectBytesMax,
+      transientBytesMax: () => this.transientBytesMax,
       now,
     })
     const cache = new EdgeCache({
       store: this.store,
       forwarder: new Forwarder(this.transfers),
       statistics: this.statistics,
-      keyRules: () => this.policy.keys,
-      honourClient: () => this.policy.honourClient,
+      sites: () => this.sites,
       now,
     })
     this.handle = cache.handle
@@ -84,19 +66,23 @@ export class Edge {
     return this.#clock.now()
   }
 
-  /** Cache key of an absolute URL. Throws `Fault('invalid_field')` where it is none. */
-  keyOfUrl(url: string): string {
+  /** Cache keys that an absolute URL can have. Throws `Fault('invalid_field')` where it is none. */
+  keysOfUrl(url: string): readonly string[] {
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       throw new Fault('invalid_field', 'not an absolute URL', {
         fields: [{ field: 'urls', value: shown(url), expected: 'absolute http or https URLs' }],
       })
     }
-    return this.transfers.keyOfUrl(url)
+    return this.transfers.keysOfUrl(url)
   }
 
-  /** Ends what is under way and lets go of the origin. */
-  async close(): Promise<void> {
+  /** Cache key of an absolute URL under `policy`. */
+  keyOf(url: string, policy: EdgePolicy): string {
+    return this.transfers.keyOf(url, policy)
+  }
+
+  /** Ends what is under way. */
+  close(): void {
     this.transfers.close()
-    await this.#origin.close()
   }
 }

@@ -7,9 +7,17 @@ import type { StoredResponse } from './store/stored-response.ts'
 /** How one URL is cached: what `GET /explain` and `spate explain` show. */
 export interface Explanation {
   readonly url: string
+  readonly site: string
+  /** The rule that holds for a request without special headers. */
+  readonly rule: string
   readonly key: string
-  /** Origin that would be asked. */
+  /** What selects among variants beside Vary. */
+  readonly keyed: readonly string[]
+  /** True where the rule passes everything on. */
+  readonly bypass: boolean
+  /** Origin that would be asked; the next ones where it fails. */
   readonly origin: string
+  readonly standIns: readonly string[]
   /** True where answers for this key are known to be for one client only. */
   readonly passes: boolean
   readonly variants: readonly ExplainedVariant[]
@@ -32,23 +40,35 @@ export interface ExplainedVariant {
   readonly staleIfError: number
 }
 
-/** Explains `url`. Throws `Fault('invalid_field')` where it is not an absolute http URL. */
+/** Explains `url`. Throws `Fault('invalid_field')` where it is not an absolute http URL, `Fault('misdirected')` where no site has its host. */
 export function explain(edge: Edge, url: string): Explanation {
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new Fault('invalid_field', 'url must be absolute', {
       fields: [{ field: 'url', value: shown(url), expected: 'an absolute http or https URL' }],
     })
   }
-  const key = edge.keyOfUrl(url)
+  const { host, pathname, search } = new URL(url)
+  const policy = edge.sites.policyFor(host, pathname, noFields)
+  if (!policy) throw new Fault('misdirected', `no site of this node has the host ${shown(host)}`)
+  const key = edge.keyOf(url, policy)
+  const [origin = 'none: all are left alone after failures', ...standIns] =
+    policy.origin.choices?.(`${host}${pathname}${search}`) ?? []
   const nowMs = edge.now()
   return {
     url,
+    site: policy.site,
+    rule: policy.rule,
     key,
-    origin: edge.originName,
+    keyed: policy.keyed,
+    bypass: policy.bypass,
+    origin,
+    standIns,
     passes: edge.transfers.passes(key),
     variants: edge.store.variants(key).map((stored) => explained(stored, nowMs)),
   }
 }
+
+const noFields = { get: () => undefined }
 
 function explained(stored: StoredResponse, nowMs: number): ExplainedVariant {
   const { timing, selector } = stored

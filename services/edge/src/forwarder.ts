@@ -10,13 +10,15 @@ import type { Request } from '@spate/http/exchange'
 import { edgeRoute, fetchedFields, refusal, storedAnswer, type Answer } from './answers.ts'
 import { Backoff } from './backoff.ts'
 import type { RequestDirectives } from './domain/cache-control.ts'
+import { keptQuery } from './domain/cache-key.ts'
 import type { CacheStatus, ForwardReason } from './domain/cache-status.ts'
-import { fieldValue, lowered } from './domain/fields.ts'
+import { fieldValue, lowered, type FieldSource } from './domain/fields.ts'
 import { conditionFields, forwardedFields } from './domain/forwarding.ts'
 import { staleOnErrorAllowed } from './domain/freshness.ts'
 import { notModified, notModifiedFields, validators } from './domain/validation.ts'
 import { acceptedCodings, selects } from './domain/vary.ts'
 import type { OriginRequest } from './origins/origin.ts'
+import type { EdgePolicy } from './policy.ts'
 import { flags } from './request-view.ts'
 import type { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Outcome } from './transfer.ts'
@@ -25,6 +27,9 @@ import type { Transfers } from './transfers.ts'
 /** A request that must go forward. */
 export interface Job {
   readonly request: Request
+  readonly policy: EdgePolicy
+  /** The request's fields, with what else selects under its policy. */
+  readonly fields: FieldSource
   readonly key: string
   readonly bits: number
   readonly host: string
@@ -58,7 +63,7 @@ export class Forwarder {
     statistics.misses++
     if (!this.#mayShare(job)) return this.#alone(job)
     for (let joins = 0; joins < joinsMax; joins++) {
-      const open = this.#transfers.joinable(job.key, job.request.headers)
+      const open = this.#transfers.joinable(job.key, job.fields)
       if (!open) break
       statistics.collapsed++
       const answer = await this.#join(open, job)
@@ -104,7 +109,7 @@ export class Forwarder {
     const nowMs = this.#transfers.now()
     const { stale } = job
     if (!stale || !this.#backoff.rests(job.key, nowMs)) return undefined
-    const graceMs = this.#backoff.disconnected(job.key) ? this.#transfers.rules.disconnectedMs : 0
+    const graceMs = this.#backoff.disconnected(job.key) ? job.policy.storing.disconnectedMs : 0
     if (!staleOnErrorAllowed(stale.timing, job.directives, nowMs, graceMs)) return undefined
     this.#transfers.statistics.staleHits++
     this.#transfers.statistics.hits++
@@ -130,9 +135,9 @@ export class Forwarder {
     if (outcome.kind === 'unidentified') return undefined
     if (outcome.kind === 'answered') {
       if (!outcome.reusable || !transfer.fill.fromStart) return undefined
-      if (!outcome.selector || !selects(outcome.selector, job.request.headers)) return undefined
+      if (!outcome.selector || !selects(outcome.selector, job.fields)) return undefined
     }
-    if (outcome.kind === 'refreshed' && !selects(outcome.stored.selector, job.request.headers))
+    if (outcome.kind === 'refreshed' && !selects(outcome.stored.selector, job.fields))
       return undefined
     return this.#answerOf(transfer, job, { collapsed: true })
   }
@@ -198,7 +203,7 @@ export class Forwarder {
   #failed(job: Job, outcome: Outcome & { kind: 'failed' }, base: CacheStatus): Answer {
     const nowMs = this.#transfers.now()
     const { stale } = job
-    const graceMs = outcome.status === undefined ? this.#transfers.rules.disconnectedMs : 0
+    const graceMs = outcome.status === undefined ? job.policy.storing.disconnectedMs : 0
     if (stale && staleOnErrorAllowed(stale.timing, job.directives, nowMs, graceMs)) {
       this.#transfers.statistics.staleHits++
       return storedAnswer(stale, job.request, {
@@ -224,7 +229,8 @@ export class Forwarder {
     }
     this.#backoff.succeeded(key)
     if (outcome.kind !== 'answered') return
-    if (request.method === 'HEAD' && job.stale) this.#transfers.headSeen(job.stale, outcome)
+    if (request.method === 'HEAD' && job.stale)
+      this.#transfers.headSeen(job.stale, outcome, job.policy.storing)
     if (request.method !== 'GET' || job.reason === 'bypass') return
     const alone = (job.bits & (flags.range | flags.authorization)) !== 0
     if (!outcome.reusable && !alone && !job.directives.noStore) this.#transfers.notePass(key)
@@ -237,7 +243,7 @@ export class Forwarder {
     const { request, stale } = job
     const nowMs = this.#transfers.now()
     const validating = request.method === 'GET' && !(job.bits & flags.range) ? stale : undefined
-    const graceMs = this.#transfers.rules.disconnectedMs
+    const graceMs = job.policy.storing.disconnectedMs
     const completing = validating || !how.shared ? undefined : this.#beginning(job)
     const transfer = this.#transfers.begin(
       {
@@ -245,7 +251,8 @@ export class Forwarder {
         key: job.key,
         host: job.host,
         url: urlOf(request),
-        fields: request.headers,
+        fields: job.fields,
+        policy: job.policy,
         directives: job.directives,
         authorization: (job.bits & flags.authorization) !== 0,
         validating,
@@ -268,8 +275,8 @@ export class Forwarder {
   }
 
   /** A stored beginning of what `job` wants whole; only its end need be fetched. */
-  #beginning({ request, key }: Job): StoredResponse | undefined {
-    const part = this.#transfers.partOf(key, request.headers)
+  #beginning({ fields, key }: Job): StoredResponse | undefined {
+    const part = this.#transfers.partOf(key, fields)
     const usable = part?.partial?.first === 0 && part.partial.complete !== undefined
     return usable && part.timing.freshUntilMs > this.#transfers.now() ? part : undefined
   }
@@ -285,7 +292,7 @@ export function urlOf(request: Request): string {
 }
 
 function originRequest(
-  { request, bits, reason }: Job,
+  { request, policy, bits, reason }: Job,
   from: {
     readonly validating: StoredResponse | undefined
     readonly completing: StoredResponse | undefined
@@ -312,12 +319,27 @@ function originRequest(
   if (bodied && body.length !== undefined) headers.push('content-length', String(body.length))
   return {
     method: request.method,
-    target: request.target,
+    target: forwardedTarget(request, reason, policy),
     host: request.host,
     headers,
     retry: true,
     ...(bodied ? { body: body.whole ?? body.stream() } : {}),
   }
+}
+
+/**
+ * What the key leaves out the origin does not get either: what it cannot see it cannot put into a
+ * page that others are given (cache poisoning by unkeyed query names).
+ */
+function forwardedTarget(
+  { target, path, query }: Request,
+  reason: ForwardReason,
+  { keys, bypass }: EdgePolicy,
+): string {
+  if (reason === 'method' || reason === 'bypass' || bypass) return target
+  const kept = keptQuery(query, keys.dropQuery)
+  if (kept === query) return target
+  return kept === '' ? path : `${path}?${kept}`
 }
 
 const noFields: ReadonlySet<string> = new Set()

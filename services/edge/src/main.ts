@@ -1,30 +1,33 @@
 import type { AdminToken } from '@spate/http/admin-token'
-import { healthRoutes, type Health } from '@spate/http/health'
+import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
-import { limitsOf } from '@spate/http/listener-limits'
+import { limitsOf, listenLimitSettings } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
 import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { openApiRoute } from '@spate/http/openapi'
-import { limited } from '@spate/http/rate-limit'
 import { createRouter } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
 import type { Handler } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
-import { Fault } from '@spate/runtime/fault'
+import { errorText } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Edge } from './edge.ts'
+import { originChecks } from './origins/origin-checks.ts'
 import { OriginPool } from './origins/origin-pool.ts'
-import type { OriginSet } from './origins/origin-set.ts'
-import { policyOf } from './policy.ts'
+import { differences, type ReloadAnswer } from './reload.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
+import { SiteKeeper } from './sites/site-keeper.ts'
+import { TrafficGate } from './traffic-gate.ts'
 
 /** What an edge node is started with. */
 export interface StartEdgeOptions {
   readonly settings: EdgeSettings
+  /** The settings as they are now, for reloads. Throws `settings_invalid`. Absent: a reload changes nothing. */
+  readonly reread?: () => EdgeSettings
   readonly clock: Clock
   readonly chance: Chance
   readonly log: Log
@@ -42,27 +45,24 @@ export interface RunningEdge extends Running {
 /** Starts an edge node: `urls.traffic` and `urls.admin`. Throws `Fault('settings_invalid')` without an origin. */
 export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge> {
   const { settings, clock, chance, log, telemetry, adminToken } = options
-  if (settings.origin === undefined)
-    throw new Fault(
-      'settings_invalid',
-      'origin: say where pages come from, --origin http://host:port',
-    )
   const pool = new OriginPool({ clock, chance, log })
-  const origin = pool.set([settings.origin, ...settings.origins], settings)
-  await pool.settle()
+  const sites = new SiteKeeper(pool)
+  await sites.take(settings).gone
   const edge = new Edge({
-    origin,
-    originName: new URL(settings.origin).host,
+    sites: sites.sites,
     memoryBytesMax: settings.memoryBytesMax,
-    policy: policyOf(settings),
+    transientBytesMax: settings.transientBytesMax,
     clock,
     chance,
     telemetry,
   })
+  const gate = new TrafficGate(edge.handle, { clock, telemetry })
+  gate.take(settings)
+  const reload = reloaderOf(options, { sites, edge, gate })
   const lifecycle = new Lifecycle({ clock, log })
-  const health = healthRoutes({ origin: () => originHealth(origin) }, { clock })
+  const health = healthRoutes(() => originChecks(sites.origins), { clock })
   const common = [...health, metricsRoute(telemetry)]
-  const calls = adminRoutes(edge)
+  const calls = adminRoutes({ edge, origins: () => sites.origins, reload })
   const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
   const admin = createRouter(
     [...health, ...telemetryRoutes(telemetry, adminToken), ...calls, described],
@@ -94,23 +94,46 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
   lifecycle.add({ name: 'origins', stop: () => pool.close() })
   open('admin', settings.adminPort, admin)
-  const limiter = rateLimiterOf(settings, clock)
-  const { tracer } = telemetry
-  const traffic = limiter ? limited(edge.handle, { limiter, tracer }) : edge.handle
-  open('traffic', settings.port, trafficHandler(traffic, createRouter(common, { log })))
+  open('traffic', settings.port, trafficHandler(gate.handle, createRouter(common, { log })))
   await lifecycle.start()
-  return { name: 'edge', urls, edge, stop: async () => void (await lifecycle.stop()) }
+  return {
+    name: 'edge',
+    urls,
+    edge,
+    reload: () => Promise.resolve().then(() => void reload()),
+    stop: async () => void (await lifecycle.stop()),
+  }
 }
 
-/** What the origins are like, for readiness: a cache without its origin still answers, so none is vital. */
-function originHealth(origin: OriginSet): Health {
-  const well = origin.members.filter(
-    ({ healthy, breaker }) => healthy && breaker.state === 'closed',
-  )
-  return {
-    ready: well.length > 0,
-    optional: true,
-    detail: `${well.length} of ${origin.members.length} well`,
+/** What a reload changes. */
+interface Reloaded {
+  readonly sites: SiteKeeper
+  readonly edge: Edge
+  readonly gate: TrafficGate
+}
+
+/** Takes up settings that are read again; throws and changes nothing where they are bad. */
+function reloaderOf(
+  { settings, reread, log, clock }: StartEdgeOptions,
+  { sites, edge, gate }: Reloaded,
+): () => ReloadAnswer {
+  let current = settings
+  return () => {
+    const next = reread?.() ?? current
+    rateLimiterOf(next, clock)
+    const { gone } = sites.take(next)
+    // Owner: this line; an origin that lets go late harms nobody.
+    gone.catch((caught: unknown) => log.warn('origins were not let go', { why: errorText(caught) }))
+    edge.sites = sites.sites
+    edge.transientBytesMax = next.transientBytesMax
+    gate.take(next)
+    const answer = differences(current, next, Object.keys(listenLimitSettings))
+    current = next
+    log.info('took up the settings', {
+      changed: answer.changed.join(' '),
+      restart: answer.restart.join(' '),
+    })
+    return answer
   }
 }
 

@@ -5,9 +5,20 @@ import { Fault } from '@spate/runtime/fault'
 import { explainQuery, purgeBody, purgeBytesMax, type StatsAnswer } from './contract.ts'
 import { explain } from './explain.ts'
 import type { Edge } from './edge.ts'
+import type { OriginSet } from './origins/origin-set.ts'
+import type { ReloadAnswer } from './reload.ts'
+
+/** What the admin calls act on. */
+export interface AdminParts {
+  readonly edge: Edge
+  /** Origins by the name of their site. */
+  readonly origins: () => ReadonlyMap<string, OriginSet>
+  /** Takes up the settings as they are now. Throws `settings_invalid` and changes nothing where they are bad. */
+  readonly reload: () => ReloadAnswer
+}
 
 /** Admin calls of the edge. */
-export function adminRoutes(edge: Edge): Route[] {
+export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
   return [
     typedRoute({
       method: 'POST',
@@ -21,7 +32,7 @@ export function adminRoutes(edge: Edge): Route[] {
         const { urls = [], tags = [], prefixes = [], hosts = [], all = false, soft = false } = body
         if (!all && urls.length + tags.length + prefixes.length + hosts.length === 0)
           throw new Fault('invalid_request', 'name urls, tags, prefixes or hosts, or say all')
-        const keys = urls.map((url) => edge.keyOfUrl(url))
+        const keys = urls.flatMap((url) => edge.keysOfUrl(url))
         const order = {
           keys,
           tags,
@@ -43,18 +54,41 @@ export function adminRoutes(edge: Edge): Route[] {
       handler: (_, { query }) => jsonResponse(200, explain(edge, query.url)),
     }),
     {
+      method: 'POST',
+      path: '/reload',
+      name: 'reload',
+      summary: 'Reads the settings again; bad ones are refused whole and nothing changes',
+      admin: true,
+      refusals: [422],
+      handler: () => jsonResponse(200, reloadOrRefuse(reload)),
+    },
+    {
       method: 'GET',
       path: '/stats',
       name: 'stats',
       summary: 'What the cache did since it started',
       admin: true,
-      handler: () => jsonResponse(200, stats(edge)),
+      handler: () => jsonResponse(200, stats(edge, origins())),
     },
   ]
 }
 
+/** Bad settings are the caller's affair here: 422 with every field, not a fault of this node. */
+function reloadOrRefuse(reload: () => ReloadAnswer): ReloadAnswer {
+  try {
+    return reload()
+  } catch (caught) {
+    const fault = Fault.from(caught)
+    if (fault.code !== 'settings_invalid') throw fault
+    throw new Fault('invalid_field', fault.message, { fields: fault.fields, cause: fault })
+  }
+}
+
 /** The figures of `edge` now. */
-export function stats({ statistics: counts, store, transfers }: Edge): StatsAnswer {
+export function stats(
+  { statistics: counts, store, transfers }: Edge,
+  origins: ReadonlyMap<string, OriginSet>,
+): StatsAnswer {
   return {
     requests: counts.requests,
     hits: counts.hits,
@@ -72,6 +106,9 @@ export function stats({ statistics: counts, store, transfers }: Edge): StatsAnsw
       failures: counts.originFailures,
       latencyMsMean: counts.originLatencyMs / Math.max(1, counts.originRequests),
     },
+    origins: [...origins].flatMap(([site, { members, retried, hedged }]) =>
+      members.map(({ figures }) => ({ site, ...figures, retried, hedged })),
+    ),
     memory: store.figures,
     transfers: transfers.size,
     purged: counts.purged,

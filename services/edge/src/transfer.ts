@@ -21,12 +21,13 @@ import {
 import { endToEndFields, viaValue } from './domain/forwarding.ts'
 import { formatHttpDate, parseHttpDate } from './domain/http-date.ts'
 import { parseContentRange, type ContentRange } from './domain/ranges.ts'
-import { storing, type Storing, type StoringRules } from './domain/storing.ts'
+import { storing, type Storing } from './domain/storing.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
 import { identifies, stronglyEqual, updatedFields } from './domain/validation.ts'
 import { selectorOf, type Selector } from './domain/vary.ts'
 import type { FieldSource } from './domain/fields.ts'
 import { Fill } from './fill.ts'
+import type { EdgePolicy } from './policy.ts'
 import type { StoredResponse } from './store/stored-response.ts'
 
 /** What the origin said, as far as those who wait are concerned. */
@@ -56,7 +57,9 @@ export interface Asked {
   readonly key: string
   readonly host: string
   readonly url: string
+  /** Its fields, with what else selects under its policy. */
   readonly fields: FieldSource
+  readonly policy: EdgePolicy
   readonly directives: RequestDirectives
   readonly authorization: boolean
   /** The stored response that is being validated. */
@@ -69,8 +72,7 @@ export interface Asked {
 
 /** What the cache does with a transfer's results. */
 export interface TransferHost {
-  readonly rules: StoringRules
-  /** Largest body kept, bytes. */
+  /** Largest body that fits, bytes. */
   readonly keepBytesMax: number
   /** True while the memory for bodies on their way in is not used up. */
   mayHold(bytes: number): boolean
@@ -140,7 +142,7 @@ export class Transfer {
 
   data(chunk: Uint8Array): void {
     const { fill } = this
-    const tooLarge = fill.totalBytes + chunk.length > this.#host.keepBytesMax
+    const tooLarge = fill.totalBytes + chunk.length > this.#keepBytesMax
     if (fill.kept && (tooLarge || !this.#host.mayHold(chunk.length))) fill.passThrough()
     fill.push(chunk)
   }
@@ -152,6 +154,11 @@ export class Transfer {
   fail(fault: Fault): void {
     this.fill.fail(fault)
     this.#settle({ kind: 'failed', fault, status: undefined })
+  }
+
+  /** Largest body kept, bytes: what fits, and what the policy takes. */
+  get #keepBytesMax(): number {
+    return Math.min(this.#host.keepBytesMax, this.asked.policy.objectBytesMax)
   }
 
   #settle(outcome: Outcome): void {
@@ -178,11 +185,11 @@ export class Transfer {
       : withField(stored.headers, 'date', fieldValue(response.headers, 'date') ?? '')
     const merged = { ...response, status: stored.status, headers: withAgeOf(headers, response) }
     const effective = effectiveDirectives(headers)
-    const lifetime = freshnessLifetime(merged, effective, this.#host.rules.heuristics)
+    const lifetime = freshnessLifetime(merged, effective, this.asked.policy.storing.heuristics)
     this.#host.refreshed(
       stored,
       withoutFields(headers, new Set(['age'])),
-      timingOf(merged, effective, lifetime, this.#host.rules.doubtfulAge),
+      timingOf(merged, effective, lifetime, this.asked.policy.storing.doubtfulAge),
     )
     this.#settle({ kind: 'refreshed', stored })
   }
@@ -214,13 +221,13 @@ export class Transfer {
   #answered(response: ReceivedResponse): void {
     const { asked } = this
     this.#host.answered(this, response)
-    const verdict = storing(asked, response, this.#host.rules)
+    const verdict = storing(asked, response, this.asked.policy.storing)
     const effective =
       verdict.kind === 'store' ? verdict.effective : effectiveDirectives(response.headers)
     const lifetime =
       verdict.kind === 'store' ? verdict.lifetime : ({ ms: 0, source: 'none' } as const)
-    const timing = timingOf(response, effective, lifetime, this.#host.rules.doubtfulAge)
-    const selector = selectorOf(response.headers, asked.fields)
+    const timing = timingOf(response, effective, lifetime, this.asked.policy.storing.doubtfulAge)
+    const selector = selectorOf(response.headers, asked.fields, asked.policy.keyed)
     const stored = verdict.kind === 'store' && selector !== undefined && this.#fits(response)
     const usable = usability(timing, asked.directives, response.responseTimeMs).kind
     if (stored && selector) this.#keep(response, verdict, { selector, timing })
@@ -238,7 +245,7 @@ export class Transfer {
 
   #fits(response: ReceivedResponse): boolean {
     const length = Number(fieldValue(response.headers, 'content-length') ?? 0)
-    return !(length > this.#host.keepBytesMax)
+    return !(length > this.#keepBytesMax)
   }
 
   #keep(

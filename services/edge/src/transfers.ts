@@ -1,6 +1,6 @@
 import type { Request } from '@spate/http/exchange'
 import { headAgrees, stronglyEqual, updatedFields } from './domain/validation.ts'
-import { cacheKey, canonicalHost, type KeyRules } from './domain/cache-key.ts'
+import { cacheKey, canonicalHost } from './domain/cache-key.ts'
 import { selectingValues, selects } from './domain/vary.ts'
 import { fieldSource, fieldValue, type FieldList, type FieldSource } from './domain/fields.ts'
 import { combined } from './domain/ranges.ts'
@@ -15,9 +15,11 @@ import type { StoringRules } from './domain/storing.ts'
 import { tagsOf } from './domain/tags.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
 import type { MemoryStore } from './store/memory-store.ts'
-import type { Origin, OriginRequest } from './origins/origin.ts'
+import type { OriginRequest } from './origins/origin.ts'
 import type { OriginSpans } from './origins/origin-spans.ts'
 import { Purger, type PurgeOrder } from './store/purge.ts'
+import type { EdgePolicy } from './policy.ts'
+import type { Sites } from './sites/sites.ts'
 import type { Statistics } from './statistics.ts'
 import { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Asked, type Kept, type Outcome, type TransferHost } from './transfer.ts'
@@ -32,11 +34,9 @@ export const openMax = 16
 /** What transfers need. */
 export interface TransfersParts {
   readonly store: MemoryStore
-  readonly origin: Origin
   readonly statistics: Statistics
   readonly spans: OriginSpans
-  readonly rules: () => StoringRules
-  readonly keyRules: () => KeyRules
+  readonly sites: () => Sites
   readonly objectBytesMax: () => number
   /** Bytes all bodies on their way into the store may hold together. */
   readonly transientBytesMax: () => number
@@ -56,10 +56,6 @@ export class Transfers implements TransferHost {
     this.#parts = parts
     this.statistics = parts.statistics
     this.purger = new Purger(parts.store, this.#all)
-  }
-
-  get rules(): StoringRules {
-    return this.#parts.rules()
   }
 
   get keepBytesMax(): number {
@@ -102,7 +98,7 @@ export class Transfers implements TransferHost {
     asked: Asked,
     how: { readonly request: OriginRequest; readonly span: Request; readonly shared: boolean },
   ): Transfer {
-    const { origin, spans, statistics } = this.#parts
+    const { spans, statistics } = this.#parts
     const transfer = new Transfer(asked, this, this.purger.epoch)
     const traced = spans.begin(how.request, how.span)
     statistics.originRequests++
@@ -113,7 +109,7 @@ export class Transfers implements TransferHost {
       this.#shut(transfer)
       this.purger.settled()
     }
-    transfer.fill.attach(origin.send(traced.request, traced.sink(transfer)))
+    transfer.fill.attach(asked.policy.origin.send(traced.request, traced.sink(transfer)))
     return transfer
   }
 
@@ -158,7 +154,7 @@ export class Transfers implements TransferHost {
   answered(cause: Transfer, response: ReceivedResponse): void {
     const urls = invalidated(cause.asked, response)
     if (urls.length === 0) return
-    const keys = urls.map((url) => this.keyOfUrl(url))
+    const keys = urls.flatMap((url) => this.keysOfUrl(url))
     const { doomed } = cause
     this.purge({ ...nothingElse, keys: [...new Set([cause.asked.key, ...keys])] })
     cause.doomed = doomed
@@ -171,8 +167,15 @@ export class Transfers implements TransferHost {
     return count
   }
 
-  /** Cache key of an absolute URL. */
-  keyOfUrl(url: string): string {
+  /** Cache keys an absolute URL can have, whatever its headers; empty where nobody serves its host. */
+  keysOfUrl(url: string): readonly string[] {
+    const { host, pathname } = new URL(url)
+    const policies = this.#parts.sites().of(host)?.policiesOf(pathname) ?? []
+    return [...new Set(policies.map((policy) => this.keyOf(url, policy)))]
+  }
+
+  /** Cache key of an absolute URL under `policy`. */
+  keyOf(url: string, { keys }: EdgePolicy): string {
     const { protocol, host, pathname, search } = new URL(url)
     const secure = protocol === 'https:'
     const target = {
@@ -181,7 +184,7 @@ export class Transfers implements TransferHost {
       path: pathname,
       query: search.slice(1),
     }
-    return cacheKey(target, this.#parts.keyRules())
+    return cacheKey(target, keys)
   }
 
   drop(stored: StoredResponse): void {
@@ -189,7 +192,11 @@ export class Transfers implements TransferHost {
   }
 
   /** A HEAD answered by the origin freshens or ends what is stored (RFC 9111 section 4.3.5). */
-  headSeen(stored: StoredResponse, outcome: Outcome & { kind: 'answered' }): void {
+  headSeen(
+    stored: StoredResponse,
+    outcome: Outcome & { kind: 'answered' },
+    rules: StoringRules,
+  ): void {
     if (outcome.status !== stored.status || !headAgrees(outcome.headers, stored.headers)) {
       if (outcome.status < 500) this.drop(stored)
       return
@@ -203,8 +210,8 @@ export class Transfers implements TransferHost {
       responseTimeMs,
     }
     const effective = effectiveDirectives(headers)
-    const lifetime = freshnessLifetime(response, effective, this.rules.heuristics)
-    stored.refresh(headers, timingOf(response, effective, lifetime, this.rules.doubtfulAge))
+    const lifetime = freshnessLifetime(response, effective, rules.heuristics)
+    stored.refresh(headers, timingOf(response, effective, lifetime, rules.doubtfulAge))
   }
 
   /** True where answers for `key` are known to be for one client only (hit-for-miss). */
@@ -235,11 +242,12 @@ export class Transfers implements TransferHost {
   }
 
   #sameVariant(transfer: Transfer, request: FieldSource): boolean {
+    const { keyed } = transfer.asked.policy
+    if (keyed.length > 0 && !sameValues(keyed, transfer.asked.fields, request)) return false
     const known = this.#parts.store.variants(transfer.asked.key).at(-1)
     if (!known) return true
     const { names } = known.selector
-    const theirs = selectingValues(names, transfer.asked.fields)
-    return selectingValues(names, request).every((value, at) => value === theirs[at])
+    return sameValues(names, transfer.asked.fields, request)
   }
 
   #openUp(transfer: Transfer): void {
@@ -255,6 +263,11 @@ export class Transfers implements TransferHost {
     if (list && list.length > 0) this.#open.set(key, list)
     else if (list) this.#open.delete(key)
   }
+}
+
+function sameValues(names: readonly string[], one: FieldSource, other: FieldSource): boolean {
+  const theirs = selectingValues(names, one)
+  return selectingValues(names, other).every((value, at) => value === theirs[at])
 }
 
 const nothingElse: PurgeOrder = {

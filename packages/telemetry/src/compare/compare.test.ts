@@ -32,6 +32,8 @@ async function json(command: Command, given: Readonly<Record<string, unknown>>):
     chance: new SeededChance(1),
     log: silentLog,
     addLogSink: () => {},
+    reread: () => assert.fail('no settings to read again'),
+    onHangUp: () => {},
     signal: new AbortController().signal,
   })
   assert.equal(code, 0)

@@ -10,7 +10,7 @@ import { VirtualClock } from '@spate/runtime/virtual-clock'
 import { noTelemetry } from '@spate/telemetry/telemetry'
 import { Edge } from '../edge.ts'
 import type { Origin, OriginSink } from '../origins/origin.ts'
-import { policyOf } from '../policy.ts'
+import { sitesOf } from '../sites/compile.ts'
 import { ReferenceCache, type ReferenceResponse } from './reference-cache.ts'
 import { settingsFor } from './subjects.ts'
 
@@ -69,10 +69,9 @@ async function history(
   const reference = new ReferenceCache()
   const origin = new ScriptedOrigin()
   const edge = new Edge({
-    origin,
-    originName: 'origin',
+    sites: sitesOf(settingsFor('http://origin'), () => origin),
+    transientBytesMax: 64 * 1024 * 1024,
     memoryBytesMax: 64 * 1024 * 1024,
-    policy: policyOf(settingsFor('http://origin')),
     clock,
     chance,
     telemetry: noTelemetry,
@@ -87,7 +86,7 @@ async function history(
     const url = `http://h${path}`
     const roll = chance.float()
     if (roll < 0.06) {
-      edge.transfers.purge({ ...nothing, keys: [edge.keyOfUrl(url)] })
+      edge.transfers.purge({ ...nothing, keys: edge.keysOfUrl(url) })
       reference.forget(url)
       continue
     }

@@ -42,8 +42,7 @@ export function canonicalHost(host: string, secure: boolean): string {
 /** Query without dropped names, sorted where the rules say so. Empty members stay: origins may see them. */
 export function canonicalQuery(query: string, { dropQuery, sortQuery }: KeyRules): string {
   if (!query.includes('&') && dropQuery.length === 0) return query
-  let parts = query.split('&')
-  if (dropQuery.length > 0) parts = parts.filter((part) => !isDropped(nameOf(part), dropQuery))
+  const parts = keptQuery(query, dropQuery).split('&')
   if (sortQuery && parts.length > 1) {
     // Array.sort is stable (ECMA-262), so `a=1&a=2` and `a=2&a=1` stay two keys.
     parts.sort((one, other) => {
@@ -52,6 +51,14 @@ export function canonicalQuery(query: string, { dropQuery, sortQuery }: KeyRules
     })
   }
   return parts.join('&')
+}
+
+/** Query without dropped names, in the order it came; the text itself where nothing is dropped. */
+export function keptQuery(query: string, dropQuery: readonly string[]): string {
+  if (dropQuery.length === 0 || query === '') return query
+  const parts = query.split('&')
+  const kept = parts.filter((part) => !isDropped(nameOf(part), dropQuery))
+  return kept.length === parts.length ? query : kept.join('&')
 }
 
 /** True for `host`, `host:port`, `[v6]:port` without userinfo or odd letters (RFC 9110 section 7.2). */

@@ -15,6 +15,7 @@ export interface ReceivedResponse {
 export interface Lifetime {
   readonly ms: number
   readonly source:
+    | 'ruled'
     | 'targeted'
     | 's-maxage'
     | 'max-age'
@@ -31,6 +32,8 @@ export interface HeuristicRules {
   readonly lifetimeMsMax: number
   /** Lifetime by status where headers give none, ms: negative caching (`{404: 10_000}`). */
   readonly byStatus: Readonly<Record<number, number>>
+  /** Lifetime the operator rules for what went well, whatever its headers say, ms. */
+  readonly ruledMs?: number
 }
 
 /** Heuristics of RFC 9111: a tenth of the age, a day at most, nothing by status. */
@@ -45,12 +48,17 @@ export const heuristicStatuses: ReadonlySet<number> = new Set([
   200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501,
 ])
 
+/** Statuses whose freshness an operator may rule; errors have `byStatus`. */
+const ruledStatuses: ReadonlySet<number> = new Set([200, 203, 204, 206, 300, 301, 302, 307, 308])
+
 /** The time a response stays fresh (RFC 9111 sections 4.2.1 and 4.2.2). */
 export function freshnessLifetime(
   response: ReceivedResponse,
   { directives, targeted }: EffectiveDirectives,
   heuristics: HeuristicRules = plainHeuristics,
 ): Lifetime {
+  if (heuristics.ruledMs !== undefined && ruledStatuses.has(response.status))
+    return { ms: heuristics.ruledMs, source: 'ruled' }
   const source = targeted === undefined ? undefined : 'targeted'
   if (directives.sMaxage !== undefined)
     return { ms: directives.sMaxage * 1000, source: source ?? 's-maxage' }

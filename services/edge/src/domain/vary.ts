@@ -26,6 +26,8 @@ export function selectingValues(
  */
 export function normalisedSelector(name: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined
+  // Not a header but a cookie or a rule: every letter counts.
+  if (name.includes(':')) return value
   if (name === 'accept-encoding') return acceptedCodings(value)
   if (name === 'accept-language') return preferences(value).map(written).join(',')
   return listMembers(value).join(',')
@@ -41,14 +43,22 @@ export interface Selector {
   readonly language: string | undefined
 }
 
-/** What a response to `request` will be chosen by; undefined for `Vary: *`. */
-export function selectorOf(headers: FieldList, request: FieldSource): Selector | undefined {
+/**
+ * What a response to `request` will be chosen by: the names of Vary and those `always` taken;
+ * undefined for `Vary: *`.
+ */
+export function selectorOf(
+  headers: FieldList,
+  request: FieldSource,
+  always: readonly string[] = [],
+): Selector | undefined {
   const vary = varyOf(headers)
   if (vary.kind === 'any') return undefined
+  const names = always.length === 0 ? vary.names : [...new Set([...vary.names, ...always])].sort()
   const languages = listMembers(fieldValue(headers, 'content-language'))
   return {
-    names: vary.names,
-    values: selectingValues(vary.names, request),
+    names,
+    values: selectingValues(names, request),
     language: languages.length === 1 ? languages[0]?.toLowerCase() : undefined,
   }
 }

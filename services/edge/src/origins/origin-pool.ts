@@ -40,7 +40,7 @@ export class OriginPool {
     this.#on = on
   }
 
-  /** The set of `urls` under `settings`; valid until two calls of `settle` later. */
+  /** The set of `urls` under `settings`. */
   set(urls: readonly string[], settings: OriginSettings): OriginSet {
     const name = JSON.stringify([urls, ...ownNames.map((each) => settings[each] ?? '')])
     const kept = this.#next.get(name) ?? this.#kept.get(name) ?? this.#make(urls, settings)
@@ -49,10 +49,10 @@ export class OriginPool {
   }
 
   /** Forgets what was asked for since the last `settle`: the settings it was for are refused. */
-  async forget(): Promise<void> {
-    const made = [...this.#next].filter(([name]) => !this.#kept.has(name))
+  forget(): void {
+    for (const [name, kept] of this.#next) if (!this.#kept.has(name)) stopChecks(kept)
+    // Nothing was ever sent through them: there is no connection to close.
     this.#next = new Map()
-    await Promise.all(made.map(([, kept]) => end(kept)))
   }
 
   /** Keeps what was asked for since the last call and lets the others go once they are idle. */
@@ -111,14 +111,18 @@ export class OriginPool {
   }
 }
 
-async function end({ set, checks }: Kept): Promise<void> {
+function stopChecks({ checks }: Kept): void {
   for (const check of checks) check.stop()
-  await set.close()
+}
+
+async function end(kept: Kept): Promise<void> {
+  stopChecks(kept)
+  await kept.set.close()
 }
 
 /** Lets requests under way come to their end, for a while. */
 async function drain(kept: Kept, clock: Clock): Promise<void> {
-  for (const check of kept.checks) check.stop()
+  stopChecks(kept)
   for (let waitedMs = 0; waitedMs < drainMsMax && kept.set.busy; waitedMs += drainStepMs)
     await clock.sleep(drainStepMs)
   await kept.set.close()

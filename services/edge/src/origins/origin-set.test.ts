@@ -234,7 +234,7 @@ test('health checks take an origin out and back with hysteresis, and readiness a
     await pause(20)
   }
   const ready = async (): Promise<unknown> =>
-    JSON.parse((await it.get('/health/ready')).body).dependencies.origin
+    JSON.parse((await it.get('/health/ready')).body).dependencies['origin:default']
   await check()
   it.origin.answer = plain('no', {}, 500)
   await check()

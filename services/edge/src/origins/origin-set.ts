@@ -55,6 +55,10 @@ export class OriginSet implements Origin, StandIns {
     return this.members.some(({ breaker, healthy }) => healthy && breaker.state !== 'open')
   }
 
+  choices(key: string): readonly string[] {
+    return this.ranked(key).map(({ name }) => name)
+  }
+
   /** True while requests are under way or wait. */
   get busy(): boolean {
     return this.members.some(({ figures }) => figures.active + figures.queued > 0)

@@ -40,5 +40,7 @@ export interface OriginExchange {
 /** Something that answers requests for the cache: one origin, a set of them, a peer. */
 export interface Origin {
   send(request: OriginRequest, sink: OriginSink): OriginExchange
+  /** Names of who would be asked for the key `host` + `target`, best first; absent where it is but one. */
+  choices?(key: string): readonly string[]
   close(): Promise<void>
 }
