@@ -1,4 +1,4 @@
-import type { LocalTrace } from './local-trace.ts'
+import type { LocalTrace, RowTaker } from './local-trace.ts'
 import { recordOf } from './row-record.ts'
 import type { SpanRecord, SpanSink } from './span-record.ts'
 
@@ -24,12 +24,14 @@ export interface DepartureParts {
 }
 
 /** Hands kept traces to whoever takes spans, never more than `sliceSpansMax` spans a turn for one. */
-export class Departures {
+export class Departures implements RowTaker {
   readonly #parts: DepartureParts
   readonly #sinks: Set<SpanSink>
   readonly #waiting: LocalTrace[] = []
   #head = 0
   #scheduled = false
+  /** Records of the slice that is leaving; undefined where nobody takes records. */
+  #records: SpanRecord[] | undefined = undefined
 
   constructor(parts: DepartureParts) {
     this.#parts = parts
@@ -58,9 +60,15 @@ export class Departures {
 
   /** Hands on one span that ended after its trace was kept. */
   leaveLate(local: LocalTrace, row: number): void {
-    if (this.#sinks.size > 0) this.#hand([recordOf(local, row)])
-    local.leaveOne(row, (one) => this.#rows(local, one))
-    this.#parts.left(1)
+    this.#records = this.#sinks.size > 0 ? [] : undefined
+    local.leaveOne(row, this)
+    this.#left(1)
+  }
+
+  /** Takes one row; part of `leave`. */
+  take(local: LocalTrace, row: number): void {
+    this.#records?.push(recordOf(local, row))
+    for (const sink of this.#parts.rowSinks) sink(local, row)
   }
 
   /** Hands on everything that waits, now: the program stops. */
@@ -69,22 +77,17 @@ export class Departures {
   }
 
   #slice(local: LocalTrace): number {
-    const records: SpanRecord[] | undefined = this.#sinks.size > 0 ? [] : undefined
-    const count = local.leave(sliceSpansMax, (row) => {
-      records?.push(recordOf(local, row))
-      this.#rows(local, row)
-    })
-    if (count === 0) return 0
-    if (records) this.#hand(records)
-    this.#parts.left(count)
+    this.#records = this.#sinks.size > 0 ? [] : undefined
+    const count = local.leave(sliceSpansMax, this)
+    if (count > 0) this.#left(count)
     return count
   }
 
-  #rows(local: LocalTrace, row: number): void {
-    for (const sink of this.#parts.rowSinks) sink(local, row)
-  }
-
-  #hand(records: readonly SpanRecord[]): void {
+  #left(count: number): void {
+    const records = this.#records
+    this.#records = undefined
+    this.#parts.left(count)
+    if (!records) return
     for (const sink of this.#sinks) {
       try {
         sink(records)

@@ -19,6 +19,7 @@ export const bucketsMax = 1024
 /** Buckets written to OTLP; wider histograms are written at a lower scale. */
 export const bucketsWritten = 160
 
+const smallestNormal = 2 ** -1022
 const bits = new Float64Array(1)
 const words = new Uint32Array(bits.buffer)
 const subBuckets = 2 ** scaleFirst
@@ -47,7 +48,60 @@ export function bucketOf(value: number): number {
   return exponent * subBuckets + bucket
 }
 
-const smallestNormal = 2 ** -1022
+/** Explicit bucket of `value` by search: that of the first bound that is not below it. */
+function explicitOf(bounds: Float64Array, value: number): number {
+  let at = 0
+  while (at < bounds.length && value > (bounds[at] as number)) at++
+  return at
+}
+
+/**
+ * The explicit bucket of a value whose exponential one is known: a table gives that of the
+ * exponential bucket's lower edge, and comparing with the next bound makes it exact.
+ */
+class ExplicitPlaces {
+  readonly bounds: Float64Array
+  readonly #first: number
+  readonly #table: Uint16Array
+
+  private constructor(bounds: readonly number[]) {
+    this.bounds = Float64Array.from(bounds)
+    const positive = bounds.filter((bound) => bound >= smallestNormal && Number.isFinite(bound))
+    this.#first = positive.length === 0 ? 0 : bucketOf(positive[0] as number)
+    const last = positive.length === 0 ? -1 : bucketOf(positive.at(-1) as number)
+    this.#table = Uint16Array.from(
+      { length: Math.min(tableMost, last - this.#first + 1) },
+      (_, at) => explicitOf(this.bounds, 2 ** ((this.#first + at) / subBuckets)),
+    )
+  }
+
+  /** Shared by all histograms with the same array of bounds. */
+  static of(bounds: readonly number[]): ExplicitPlaces {
+    let places = placesOf.get(bounds)
+    if (!places) {
+      places = new ExplicitPlaces(bounds)
+      placesOf.set(bounds, places)
+    }
+    return places
+  }
+
+  /** The bucket of `value`, which lies in the exponential bucket `index` of scale 5. O(1). */
+  of(index: number, value: number): number {
+    const { bounds } = this
+    const place = index - this.#first
+    // Below the table lies what is below its first bound; above it, what is above its last entry.
+    let at = place < 0 ? 0 : (this.#table[Math.min(place, this.#table.length - 1)] ?? 0)
+    while (at < bounds.length && value > (bounds[at] as number)) at++
+    // The lower edge, worked out by a power, may be off by the last bit.
+    while (at > 0 && value <= (bounds[at - 1] as number)) at--
+    return at
+  }
+}
+
+/** Entries of a table at most: what lies above is searched for from there on. */
+const tableMost = 2048
+const noBounds: readonly number[] = []
+const placesOf = new WeakMap<readonly number[], ExplicitPlaces>()
 
 /** A histogram of numbers >= 0. Negative and non-finite values are refused and counted. */
 export class ExponentialHistogram {
@@ -68,10 +122,12 @@ export class ExponentialHistogram {
   /** Index of `#counts[0]`. */
   #offset = 0
   #used = false
+  readonly #places: ExplicitPlaces
 
   /** `bounds`: ascending explicit upper bounds; may be empty. */
-  constructor(bounds: readonly number[] = []) {
-    this.bounds = Float64Array.from(bounds)
+  constructor(bounds: readonly number[] = noBounds) {
+    this.#places = ExplicitPlaces.of(bounds)
+    this.bounds = this.#places.bounds
     this.explicit = new Float64Array(bounds.length + 1)
   }
 
@@ -85,24 +141,22 @@ export class ExponentialHistogram {
     this.sum += value
     if (value < this.min) this.min = value
     if (value > this.max) this.max = value
-    const { bounds } = this
-    let low = 0
-    let high = bounds.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (value > (bounds[middle] as number)) low = middle + 1
-      else high = middle
-    }
-    this.explicit[low] = (this.explicit[low] as number) + 1
     if (value < smallestNormal) {
       this.zeroCount++
+      this.#countExplicit(explicitOf(this.bounds, value))
       return
     }
-    const index = bucketOf(value) >> (scaleFirst - this.scale)
+    const finest = bucketOf(value)
+    this.#countExplicit(this.#places.of(finest, value))
+    const index = finest >> (scaleFirst - this.scale)
     const at = index - this.#offset
     if (this.#used && at >= 0 && at < this.#counts.length) {
       this.#counts[at] = (this.#counts[at] as number) + 1
     } else this.#add(index, 1)
+  }
+
+  #countExplicit(at: number): void {
+    this.explicit[at] = (this.explicit[at] as number) + 1
   }
 
   /** Lowest bucket index held and the counts from there on, without empty ends. O(buckets). */

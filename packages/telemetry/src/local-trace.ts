@@ -1,7 +1,7 @@
 import type { SpanContext, TimeInput, TraceState } from '@opentelemetry/api'
 import type { AttributeGate, PlainAttributes } from './attributes.ts'
 import type { IdSource } from './ids.ts'
-import { column, placeOf, type RowOwner, type SpanBegin, type SpanRows } from './span-rows.ts'
+import { column, placeOf, type RowOwner, type SpanRows } from './span-rows.ts'
 import type { Threshold } from './threshold.ts'
 import { flagRandom, flagSampled, hexOfWord } from './trace-parent.ts'
 
@@ -45,6 +45,11 @@ export interface LocalTraceStart {
   readonly traceState: TraceState | undefined
 }
 
+/** Takes rows as they leave. */
+export interface RowTaker {
+  take(local: LocalTrace, row: number): void
+}
+
 /** A span id as two signed 32-bit words. */
 export interface SpanWords {
   readonly idHigh: number
@@ -64,7 +69,7 @@ const unrooted = -2
  *       |             \-> dropped: spans are let go, late ones too
  *       \--others need the rows--> lost: all of it is let go and counted
  */
-export class LocalTrace implements RowOwner {
+export class LocalTrace implements RowOwner, SpanWords {
   readonly recorder: TraceKeeper
   readonly start: LocalTraceStart
   readonly number: number
@@ -75,7 +80,8 @@ export class LocalTrace implements RowOwner {
   /** Row of the span whose end decides; below zero where there was no room for it. */
   root: number = unrooted
   /** Id of that span. */
-  rootId: SpanWords = noParent
+  idHigh = 0
+  idLow = 0
   /** True where the server exchange, not the span's end, decides. */
   judged: boolean
   /** Spans that ended so far, without those that found no room. */
@@ -139,19 +145,17 @@ export class LocalTrace implements RowOwner {
   }
 
   /**
-   * Takes a row for a span that begins below `parent`; -1, and the span counts as overflowed, where
+   * Takes a row for a span that begins below `parent`; -1, and the span is counted as lost, where
    * there is none left for it. The first span is the root.
    */
-  begin(span: SpanBegin, id: SpanWords, parent: SpanWords): number {
+  begin(id: SpanWords, parent: SpanWords): number {
     const row = this.#take()
-    const { idHigh, idLow } = id
     if (this.root === unrooted) {
       this.root = row
-      this.rootId = { idHigh, idLow }
+      this.idHigh = id.idHigh
+      this.idLow = id.idLow
     }
-    if (row < 0) return -1
-    const page = this.recorder.rows.page(row)
-    page.begin(placeOf(row), span, idHigh, idLow, parent.idHigh, parent.idLow)
+    if (row >= 0) this.recorder.rows.page(row).identify(placeOf(row), id, parent)
     return row
   }
 
@@ -190,7 +194,7 @@ export class LocalTrace implements RowOwner {
    * Hands up to `most` rows that ended to `taker` and gives them back; rows of spans that still run
    * stay. Returns how many it handed over.
    */
-  leave(most: number, taker: (row: number) => void): number {
+  leave(most: number, taker: RowTaker): number {
     const { rows } = this.recorder
     let before = -1
     let count = 0
@@ -198,7 +202,7 @@ export class LocalTrace implements RowOwner {
       const next = rows.next(row)
       if (rows.page(row).time(placeOf(row), column.end) < 0) before = row
       else {
-        taker(row)
+        taker.take(this, row)
         this.#unlink(row, before, next)
         count++
       }
@@ -208,11 +212,11 @@ export class LocalTrace implements RowOwner {
   }
 
   /** Hands over one row that ended and gives it back. O(rows held). */
-  leaveOne(row: number, taker: (row: number) => void): void {
+  leaveOne(row: number, taker: RowTaker): void {
     const { rows } = this.recorder
     let before = -1
     for (let at = this.#first; at !== row && at >= 0; at = rows.next(at)) before = at
-    taker(row)
+    taker.take(this, row)
     this.#unlink(row, before, rows.next(row))
   }
 

@@ -34,6 +34,8 @@ export interface Verdict {
   readonly threshold: Threshold | undefined
 }
 
+/** The caller sampled and does not say by which threshold. */
+const followed: Verdict = { rule: 'parent', threshold: undefined }
 const slotMs = 1000
 /** How much more of a failing route is kept. */
 const boostFactor = 10
@@ -59,6 +61,7 @@ export class Sampler {
   #boosted: Threshold
   /** What is taken of classes that are always kept while the budget runs out. */
   #valve: Threshold = keepAll
+  #head: Verdict = { rule: 'head', threshold: keepAll }
 
   /** `nowMs`: monotonic. */
   constructor(options: SamplingOptions, nowMs: number) {
@@ -92,9 +95,7 @@ export class Sampler {
 
   /** Decides at the end of a local root; undefined drops it. */
   judge(facts: RootFacts): Verdict | undefined {
-    const head: Verdict | undefined = facts.headSampled
-      ? { rule: facts.headThreshold ? 'head' : 'parent', threshold: facts.headThreshold }
-      : undefined
+    const head = facts.headSampled ? this.#headVerdict(facts.headThreshold) : undefined
     if (!this.tail) return head
     const rule = facts.error ? 'error' : facts.slow ? 'slow' : facts.rare ? 'rare' : undefined
     if (rule === undefined) return head
@@ -104,6 +105,13 @@ export class Sampler {
     if (!keeps(cap, facts.high, facts.low)) return head
     const threshold = facts.headThreshold ? lower(cap, facts.headThreshold) : cap
     return { rule, threshold }
+  }
+
+  /** The last one again where the threshold is the same, as it mostly is. */
+  #headVerdict(threshold: Threshold | undefined): Verdict {
+    if (threshold === undefined) return followed
+    if (this.#head.threshold !== threshold) this.#head = { rule: 'head', threshold }
+    return this.#head
   }
 
   /** Counts spans of a local root that ended, kept or not. */

@@ -5,7 +5,7 @@ import type { Exemplar } from './metrics.ts'
 import { factsOf, type Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
 import type { Verdict } from './sampler.ts'
-import { column, placeOf, type SpanScopeName } from './span-rows.ts'
+import { column, placeOf, remoteBit, type SpanPage, type SpanScopeName } from './span-rows.ts'
 import type { SpanShape } from './span-shape.ts'
 import { SpateSpan } from './span.ts'
 import { keeps, type Threshold } from './threshold.ts'
@@ -153,7 +153,11 @@ export class RecordingExchange implements ServerExchange {
     }
     const local = (this.#local ??= this.#open())
     const verdict = sampler.judge(factsOf(local, error || local.failed, slow, stats.rare))
-    this.#finish(local, kind.shape(stats.route), { status, errorType, bytes, verdict, endMs })
+    if (local.root >= 0 && local.state === 'open') {
+      const page = recorder.rows.page(local.root)
+      page.setTime(placeOf(local.root), column.end, recorder.wall.at(endMs))
+      if (verdict || whole) this.#describe(page, kind.shape(stats.route), verdict, errorType, bytes)
+    }
     local.ended++
     recorder.conclude(local, verdict)
     if (verdict) kind.series.link(new TraceExemplar(seconds, recorder.wall.at(endMs), local))
@@ -164,7 +168,7 @@ export class RecordingExchange implements ServerExchange {
     const recorded = (this.#facts & flagSampled) !== 0 || sampler.tail
     if (!this.#local && (!recorded || (this.#facts & ended) !== 0)) return this.#silentSpan()
     const local = (this.#local ??= this.#open())
-    return new SpateSpan(local, local.root, local.rootId)
+    return new SpateSpan(local, local.root, local)
   }
 
   /** An unsampled trace still has ids, which outgoing calls carry on. */
@@ -186,17 +190,11 @@ export class RecordingExchange implements ServerExchange {
     const above = this.#traceparent === undefined ? noParent : parentWords()
     id.idHigh = recorder.ids.word(0) | 0
     id.idLow = recorder.ids.word(1) | 0
-    local.begin(
-      {
-        name: this.#request.method,
-        kind: SpanKind.SERVER,
-        scope: serverScope,
-        remoteParent: this.#traceparent !== undefined,
-        startMs: recorder.wall.at(this.#request.arrivedMs),
-      },
-      id,
-      above,
-    )
+    const row = local.begin(id, above)
+    const kind = this.#traceparent === undefined ? SpanKind.SERVER : SpanKind.SERVER | remoteBit
+    const startMs = recorder.wall.at(this.#request.arrivedMs)
+    if (row >= 0)
+      recorder.rows.page(row).begin(placeOf(row), this.#request.method, serverScope, kind, startMs)
     return local
   }
 
@@ -246,41 +244,34 @@ export class RecordingExchange implements ServerExchange {
     }
   }
 
-  /** Ends the server span's row and, where the span may leave, says what the request was. */
-  #finish(local: LocalTrace, shape: SpanShape, outcome: Outcome): void {
-    const recorder = this.#recorder
-    const row = local.root
-    if (row < 0 || local.state !== 'open') return
-    const page = recorder.rows.page(row)
-    const at = placeOf(row)
+  /** Says in the server span's row what the request was. */
+  #describe(
+    page: SpanPage,
+    shape: SpanShape,
+    verdict: Verdict | undefined,
+    errorType: string | undefined,
+    bytes: number | undefined,
+  ): void {
+    const at = placeOf((this.#local as LocalTrace).root)
     const request = this.#request
-    const { verdict, errorType, status, bytes } = outcome
-    page.setTime(at, column.end, recorder.wall.at(outcome.endMs))
-    if (!verdict && recorder.sampler.strategy !== 'tail') return
     page.yieldTo(at, shape)
     page.setRef(at, column.shape, shape)
-    page.setRef(at, column.place, recorder.hosts.of(request.host, request.httpVersion))
+    page.setRef(at, column.place, this.#recorder.hosts.of(request.host, request.httpVersion))
     page.setAttribute(at, 'url.path', request.path)
     if (bytes !== undefined) page.setAttribute(at, 'http.response.body.size', bytes)
     const agent = request.headers.get('user-agent')
     if (agent !== undefined) page.setAttribute(at, 'user_agent.original', agent)
     if (shape.attributes['http.request.method'] !== request.method)
       page.setAttribute(at, 'http.request.method_original', request.method)
-    if (status >= 500 || errorType !== undefined)
-      page.setAttribute(at, 'error.type', errorType ?? String(status))
-    if (status >= 500) page.setStatus(at, SpanStatusCode.ERROR)
+    if (shape.failed || errorType !== undefined)
+      page.setAttribute(
+        at,
+        'error.type',
+        errorType ?? String(shape.attributes['http.response.status_code']),
+      )
+    if (shape.failed) page.setStatus(at, SpanStatusCode.ERROR)
     if (verdict && verdict.rule !== 'head') page.setAttribute(at, 'sampling.rule', verdict.rule)
   }
-}
-
-/** How a request ended. */
-interface Outcome {
-  readonly status: number
-  readonly errorType: string | undefined
-  readonly bytes: number | undefined
-  readonly verdict: Verdict | undefined
-  /** Monotonic, ms. */
-  readonly endMs: number
 }
 
 function parentWords(): SpanWords {
@@ -304,6 +295,6 @@ class TraceExemplar implements Exemplar {
   }
 
   get spanId(): string {
-    return hexOfWord(this.#local.rootId.idHigh) + hexOfWord(this.#local.rootId.idLow)
+    return hexOfWord(this.#local.idHigh) + hexOfWord(this.#local.idLow)
   }
 }

@@ -50,7 +50,8 @@ export const column = {
 
 const refsARow = column.attributes + 2 * inlineMax
 const statusShift = 3
-const remoteBit = 1 << 5
+/** Added to the kind of a span whose parent is elsewhere. */
+export const remoteBit: number = 1 << 5
 const countShift = 8
 
 /** What few spans have. */
@@ -185,37 +186,29 @@ export class SpanPage {
     this.words[facts] = ((this.words[facts] as number) & 0xff) | (count << countShift)
   }
 
-  /** Writes the columns of a span that begins. */
-  begin(
+  /** Writes the ids of a span that begins. */
+  identify(
     at: number,
-    span: SpanBegin,
-    idHigh: number,
-    idLow: number,
-    parentHigh: number,
-    parentLow: number,
+    id: { readonly idHigh: number; readonly idLow: number },
+    parent: { readonly idHigh: number; readonly idLow: number },
   ): void {
     const { words } = this
     const place = at * wordsARow
-    words[place + column.idHigh] = idHigh
-    words[place + column.idLow] = idLow
-    words[place + column.parentHigh] = parentHigh
-    words[place + column.parentLow] = parentLow
-    words[place + column.facts] = span.kind | (span.remoteParent ? remoteBit : 0)
-    this.times[at * (wordsARow / 2) + column.start] = span.startMs
-    this.times[at * (wordsARow / 2) + column.end] = -1
-    this.refs[at * refsARow + column.name] = span.name
-    this.refs[at * refsARow + column.scope] = span.scope
+    words[place + column.idHigh] = id.idHigh
+    words[place + column.idLow] = id.idLow
+    words[place + column.parentHigh] = parent.idHigh
+    words[place + column.parentLow] = parent.idLow
+    words[place + column.facts] = 0
   }
-}
 
-/** How a span begins. */
-export interface SpanBegin {
-  readonly name: string
-  readonly kind: number
-  readonly scope: SpanScopeName
-  readonly remoteParent: boolean
-  /** Wall time, ms with a fraction. */
-  readonly startMs: number
+  /** Writes the rest of a span that begins at `startMs`, wall time. `kind`: with `remoteBit`, maybe. */
+  begin(at: number, name: string, scope: SpanScopeName, kind: number, startMs: number): void {
+    this.words[at * wordsARow + column.facts] = kind
+    this.times[at * (wordsARow / 2) + column.start] = startMs
+    this.times[at * (wordsARow / 2) + column.end] = -1
+    this.refs[at * refsARow + column.name] = name
+    this.refs[at * refsARow + column.scope] = scope
+  }
 }
 
 /** Who made a span. */

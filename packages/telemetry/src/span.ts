@@ -10,8 +10,18 @@ import {
   type TimeInput,
 } from '@opentelemetry/api'
 import type { LocalTrace, SpanWords } from './local-trace.ts'
-import { column, placeOf, type SpanBegin, type SpanPage } from './span-rows.ts'
+import { column, placeOf, type SpanPage, type SpanScopeName } from './span-rows.ts'
 import { hexOfWord } from './trace-parent.ts'
+
+/** How a span begins. */
+export interface SpanBegin {
+  readonly name: string
+  /** Kind as the api numbers it, with `remoteBit` where the parent is elsewhere. */
+  readonly kind: number
+  readonly scope: SpanScopeName
+  /** Wall time, ms with a fraction. */
+  readonly startMs: number
+}
 
 /** Events a span may carry; later ones are counted as dropped. */
 export const eventsMax = 128
@@ -38,12 +48,14 @@ export class SpateSpan implements Span, SpanWords {
     this.idLow = id.idLow
   }
 
-  /** Begins a span in `local`. */
-  static begin(local: LocalTrace, span: SpanBegin, parent: SpanWords): SpateSpan {
-    const { ids } = local.recorder
+  /** Begins a span in `local`; `kind` as `SpanPage.begin` takes it. */
+  static begin(local: LocalTrace, parent: SpanWords, what: SpanBegin): SpateSpan {
+    const { ids, rows } = local.recorder
     id.idHigh = ids.word(0) | 0
     id.idLow = ids.word(1) | 0
-    return new SpateSpan(local, local.begin(span, id, parent), id)
+    const row = local.begin(id, parent)
+    if (row >= 0) rows.page(row).begin(placeOf(row), what.name, what.scope, what.kind, what.startMs)
+    return new SpateSpan(local, row, id)
   }
 
   /** 16 hex characters. */

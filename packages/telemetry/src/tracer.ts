@@ -11,8 +11,8 @@ import { activeContext, isSuppressed, SpanScope, spanOf, withContext } from './c
 import { LocalTrace, noParent } from './local-trace.ts'
 import type { Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
-import type { SpanBegin, SpanScopeName } from './span-rows.ts'
-import { SpateSpan } from './span.ts'
+import { remoteBit, type SpanScopeName } from './span-rows.ts'
+import { SpateSpan, type SpanBegin } from './span.ts'
 import { keeps } from './threshold.ts'
 import { flagRandom, flagSampled, hexOfWord } from './trace-parent.ts'
 import { readOtel, withThreshold } from './trace-state.ts'
@@ -31,15 +31,10 @@ export class SpateTracer implements Tracer {
     if (isSuppressed(context)) return notTraced
     const parent = options.root ? undefined : spanOf(context)
     const startMs = this.#recorder.timeOf(options.startTime)
-    const begin: SpanBegin = {
-      name,
-      kind: options.kind ?? SpanKind.INTERNAL,
-      scope: this.#scope,
-      remoteParent: false,
-      startMs,
-    }
+    const kind = options.kind ?? SpanKind.INTERNAL
+    const begin: SpanBegin = { name, kind, scope: this.#scope, startMs }
     if (parent instanceof SpateSpan && parent.local.recorder === this.#recorder)
-      return filled(SpateSpan.begin(parent.local, begin, parent), options)
+      return filled(SpateSpan.begin(parent.local, parent, begin), options)
     const span = this.#rooted(begin, parent)
     return span instanceof SpateSpan ? filled(span, options) : span
   }
@@ -94,7 +89,7 @@ export class SpateTracer implements Tracer {
     const traceState = withThreshold(undefined, headThreshold)
     const random = true
     const start = { a, b, c, d, high, low, headSampled, headThreshold, random, traceState }
-    return SpateSpan.begin(new LocalTrace(this.#recorder, start, false), begin, noParent)
+    return SpateSpan.begin(new LocalTrace(this.#recorder, start, false), noParent, begin)
   }
 
   #continued(begin: SpanBegin, remote: ReturnType<Span['spanContext']>): Span {
@@ -117,8 +112,8 @@ export class SpateTracer implements Tracer {
     const start = { a, b, c, d, high, low, headSampled, headThreshold, random, traceState }
     return SpateSpan.begin(
       new LocalTrace(this.#recorder, start, false),
-      { ...begin, remoteParent: true },
       { idHigh: wordOf(remote.spanId, 0), idLow: wordOf(remote.spanId, 8) },
+      { ...begin, kind: begin.kind | remoteBit },
     )
   }
 

@@ -29,6 +29,7 @@ interface Chunk {
   readonly scope: SpanScopeName
   readonly header: Uint8Array
   bytes: Uint8Array
+  view: DataView
   length: number
   count: number
 }
@@ -50,6 +51,7 @@ export class RowWriter {
   readonly #grew: (spans: number) => void
   #chunk: Chunk | undefined = undefined
   #bytes: Uint8Array = new Uint8Array(0)
+  #view: DataView = new DataView(this.#bytes.buffer)
   #at = 0
   #stateText = ''
   #state: Uint8Array = new Uint8Array(0)
@@ -70,10 +72,12 @@ export class RowWriter {
     const scope = page.ref(at, column.scope) as SpanScopeName
     const chunk = this.#chunk?.scope === scope ? this.#chunk : this.#open(scope)
     this.#bytes = chunk.bytes
+    this.#view = chunk.view
     this.#at = chunk.length
     if (page.extra(at)) this.#raw(encodeSpan(recordOf(local, row)))
     else this.#span(local, page, at)
     chunk.bytes = this.#bytes
+    chunk.view = this.#view
     chunk.length = this.#at
     chunk.count++
     if (chunk.length > chunkBytesMax) this.#full.push(this.#close(chunk, true))
@@ -93,7 +97,8 @@ export class RowWriter {
     if (!chunk) {
       writeScope(scratch, scope)
       const header = scratch.finish()
-      chunk = { scope, header, bytes: new Uint8Array(16 * 1024), length: 0, count: 0 }
+      const bytes = new Uint8Array(16 * 1024)
+      chunk = { scope, header, bytes, view: new DataView(bytes.buffer), length: 0, count: 0 }
       this.#chunks.set(scope, chunk)
     }
     this.#chunk = chunk
@@ -148,38 +153,33 @@ export class RowWriter {
       bytes[this.#at++] = status
     }
     const flags = local.keptFlags | knowsRemote | (page.remoteParent(at) ? isRemote : 0)
-    bytes[this.#at++] = 0x85
-    bytes[this.#at++] = 1
-    bytes[this.#at++] = flags & 0xff
-    bytes[this.#at++] = flags >>> 8
-    bytes[this.#at++] = 0
-    bytes[this.#at++] = 0
+    this.#view.setUint16(this.#at, 0x8501)
+    this.#view.setUint32(this.#at + 2, flags, true)
+    this.#at += 6
     this.#seal(mark, guess)
   }
 
   #ids(local: LocalTrace, page: SpanPage, at: number): void {
-    const bytes = this.#bytes
+    const view = this.#view
     const { a, b, c, d } = local.start
-    let to = this.#at
-    bytes[to++] = 0x0a
-    bytes[to++] = 16
-    to = putWord(bytes, to, a)
-    to = putWord(bytes, to, b)
-    to = putWord(bytes, to, c)
-    to = putWord(bytes, to, d)
-    bytes[to++] = 0x12
-    bytes[to++] = 8
-    to = putWord(bytes, to, page.word(at, column.idHigh))
-    to = putWord(bytes, to, page.word(at, column.idLow))
+    const to = this.#at
+    view.setUint16(to, 0x0a10)
+    view.setUint32(to + 2, a)
+    view.setUint32(to + 6, b)
+    view.setUint32(to + 10, c)
+    view.setUint32(to + 14, d)
+    view.setUint16(to + 18, 0x1208)
+    view.setUint32(to + 20, page.word(at, column.idHigh))
+    view.setUint32(to + 24, page.word(at, column.idLow))
+    this.#at = to + 28
     const parentHigh = page.word(at, column.parentHigh)
     const parentLow = page.word(at, column.parentLow)
     if (parentHigh !== 0 || parentLow !== 0) {
-      bytes[to++] = 0x22
-      bytes[to++] = 8
-      to = putWord(bytes, to, parentHigh)
-      to = putWord(bytes, to, parentLow)
+      view.setUint16(to + 28, 0x2208)
+      view.setUint32(to + 30, parentHigh)
+      view.setUint32(to + 34, parentLow)
+      this.#at = to + 38
     }
-    this.#at = to
     if (local.keptState === '') return
     if (local.keptState !== this.#stateText) {
       this.#stateText = local.keptState
@@ -284,19 +284,12 @@ export class RowWriter {
 
   #nanos(tag: number, ms: number): void {
     const low = splitNanos(ms)
-    const bytes = this.#bytes
-    const high = highOfNanos()
-    let to = this.#at
-    bytes[to++] = tag
-    bytes[to++] = low
-    bytes[to++] = low >>> 8
-    bytes[to++] = low >>> 16
-    bytes[to++] = low >>> 24
-    bytes[to++] = high
-    bytes[to++] = high >>> 8
-    bytes[to++] = high >>> 16
-    bytes[to++] = high >>> 24
-    this.#at = to
+    const view = this.#view
+    const to = this.#at
+    view.setUint8(to, tag)
+    view.setUint32(to + 1, low, true)
+    view.setUint32(to + 5, highOfNanos(), true)
+    this.#at = to + 9
   }
 
   /** Writes the length of the span that began at `mark`, for which `guess` bytes were left. */
@@ -330,15 +323,8 @@ export class RowWriter {
     const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#at + length))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
+    this.#view = new DataView(grown.buffer)
   }
-}
-
-function putWord(bytes: Uint8Array, at: number, word: number): number {
-  bytes[at] = word >>> 24
-  bytes[at + 1] = word >>> 16
-  bytes[at + 2] = word >>> 8
-  bytes[at + 3] = word
-  return at + 4
 }
 
 function sizeOf(length: number): number {
