@@ -6,7 +6,7 @@ import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { faultAnswer } from './answers.ts'
 import { openBooks } from './books.ts'
-import { Gate } from './gate/gate.ts'
+import { Gate, gateRules } from './gate/gate.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
 import type { SeckillOptions } from './options.ts'
 import { OrderWatch } from './order-watch.ts'
@@ -22,12 +22,13 @@ import { QueueStreams } from './routes/queue-streams.ts'
 export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const { settings, clock, log, telemetry, adminToken } = options
   const lifecycle = new Lifecycle({ clock, log })
+  const rules = await gateRules(settings, clock)
   const books = await openBooks(options, lifecycle)
   const { ledger, projection, auditor, links } = books
   const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
   const { tracer } = telemetry
   const folder = `${options.dataDir}/seckill`
-  const gate = await Gate.open({ settings, folder, ledger, clock, log, tracer })
+  const gate = await Gate.open({ settings, rules, folder, ledger, clock, log, tracer })
   lifecycle.add({ name: 'gate', stop: () => gate.close() })
   const streams = new QueueStreams(clock, settings.queueStreamsMax)
   const desk: Desk = { ledger, watch, tracer, links, gate }

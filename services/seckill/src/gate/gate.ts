@@ -24,9 +24,28 @@ export type GateRefusal =
   | { readonly code: 'rate_limited'; readonly excess: RateExcess }
   | { readonly code: 'held' | 'denied' }
 
+/** What of a gate follows from settings alone. */
+export interface GateRules {
+  readonly identity: Identity
+  readonly rates: RateLimits | undefined
+  readonly risk: RiskDesk | undefined
+}
+
+type Settings = GateSettings & { readonly trustedProxies: readonly string[] }
+
+/** Reads the settings, before anything is opened. Rejects with `settings_invalid`. */
+export async function gateRules(settings: Settings, clock: Clock): Promise<GateRules> {
+  return {
+    identity: await openIdentity(settings, clock),
+    rates: rateLimitsOf(settings, clock),
+    risk: settings.risk === 'off' ? undefined : new RiskDesk(settings, clock),
+  }
+}
+
 /** What a gate is made of. */
 export interface GateOptions {
-  readonly settings: GateSettings & { readonly trustedProxies: readonly string[] }
+  readonly settings: Settings
+  readonly rules: GateRules
   /** Folder of its keys and waiting rooms. */
   readonly folder: string
   readonly ledger: Pick<Ledger, 'campaign' | 'now'>
@@ -55,27 +74,23 @@ export class Gate {
   readonly #tracer: Tracer
   readonly #ledger: GateOptions['ledger']
 
-  private constructor(
-    options: GateOptions,
-    parts: { readonly ring: KeyRing; readonly rooms: WaitingRooms; readonly identity: Identity },
-  ) {
-    const { settings, clock } = options
+  private constructor(options: GateOptions, ring: KeyRing, rooms: WaitingRooms) {
+    const { settings, rules } = options
     this.#ledger = options.ledger
     this.#tracer = options.tracer
-    this.#rates = rateLimitsOf(settings, clock)
-    this.risk = settings.risk === 'off' ? undefined : new RiskDesk(settings, clock)
+    this.#rates = rules.rates
+    this.risk = rules.risk
     const { ticketExpire: ticketMs, challengeExpire: challengeMs } = settings
-    this.office = new TicketOffice(parts.ring, { ticketMs, challengeMs })
-    this.rooms = parts.rooms
+    this.office = new TicketOffice(ring, { ticketMs, challengeMs })
+    this.rooms = rooms
     this.defaults = settings
-    this.identity = parts.identity
+    this.identity = rules.identity
     this.anonymous = settings.identity === 'body'
   }
 
-  /** Opens keys, waiting rooms and identity. Rejects where one of them cannot be had. */
+  /** Opens keys and waiting rooms. Rejects where one of them cannot be had. */
   static async open(options: GateOptions): Promise<Gate> {
     const { settings, folder, ledger, clock, log } = options
-    const identity = await openIdentity(settings, clock)
     const ring = await KeyRing.open({
       folder,
       configured: settings.ticketKey,
@@ -88,7 +103,7 @@ export class Gate {
       log,
       peopleMax: settings.queuePeopleMax,
     })
-    return new Gate(options, { ring, rooms, identity })
+    return new Gate(options, ring, rooms)
   }
 
   /** Before it is known who asks. Undefined lets the request on. */

@@ -130,14 +130,13 @@ export class AdmissionPace {
   #credit = 0
 
   /**
-   * People to let in now, at most `waiting`. What nobody used is lost beyond one second's worth, so
-   * that an idle hour brings no crowd.
+   * People to let in now, at most `waiting`. What nobody used is lost beyond one second's worth and
+   * one person, so that an idle hour brings no crowd.
    */
   due(nowMs: number, perSecond: number, waiting: number): number {
     const sinceMs = this.#atMs === undefined ? 0 : Math.max(0, nowMs - this.#atMs)
     this.#atMs = nowMs
-    const most = Math.max(1, perSecond)
-    this.#credit = Math.min(most, this.#credit + (sinceMs * perSecond) / 1000)
+    this.#credit = Math.min(perSecond + 1, this.#credit + (sinceMs * perSecond) / 1000)
     const due = Math.min(Math.floor(this.#credit), waiting)
     this.#credit -= due
     return due

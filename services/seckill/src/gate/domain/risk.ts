@@ -70,7 +70,7 @@ export function scoreOf(
     const count = counts[reason]
     if (count < from) continue
     const share = Math.min(1, (count - from + 1) / (full - from + 1))
-    const given = Math.round(points[reason] * share)
+    const given = Math.ceil(points[reason] * share)
     if (given === 0) continue
     findings.push({ reason, count, points: given })
     sum += given
