@@ -9,6 +9,8 @@ import { OrderStore } from './orders/order-store.ts'
 import { outbox } from './orders/outbox.ts'
 import { orderProjection, type Projection } from './orders/projection.ts'
 import { TraceLinks } from './orders/trace-links.ts'
+import { PendingPayments } from './payments/pending-payments.ts'
+import { openTill, type Till } from './payments/till.ts'
 
 /** Everything the sale is written in. */
 export interface Books {
@@ -17,6 +19,7 @@ export interface Books {
   readonly projection: Projection
   readonly auditor: Auditor
   readonly links: TraceLinks
+  readonly till: Till
 }
 
 const stepBytes = 512 * 1024
@@ -28,12 +31,15 @@ const stepBytes = 512 * 1024
 export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): Promise<Books> {
   const { settings, clock, log, telemetry, eventLog } = options
   const folder = `${options.dataDir}/seckill`
+  const { paymentGrace: graceMs, pendingPaymentsMax: most } = settings
+  const pending = new PendingPayments({ graceMs, most })
   const ledger = await EmbeddedLedger.open({
     folder: `${folder}/ledger`,
     clock,
     log,
     limits: settings,
     expireEveryMs: settings.expireEvery,
+    spared: pending,
   })
   lifecycle.add({ name: 'ledger', stop: () => ledger.close() })
   const { replayed, snapshotSequence, durationMs } = ledger.recovery
@@ -60,7 +66,8 @@ export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): 
   const everyMs = settings.auditEvery
   const auditor = new Auditor({ ledger, store, projection, clock, log, everyMs })
   lifecycle.add({ name: 'auditor', start: () => auditor.start(), stop: () => auditor.stop() })
-  return { ledger, store, projection, auditor, links }
+  const till = openTill(lifecycle, options, { ledger, store }, pending)
+  return { ledger, store, projection, auditor, links, till }
 }
 
 function addOutbox(

@@ -131,6 +131,21 @@ export interface PayBody {
   readonly userId?: string
 }
 
+/** Body of `POST /seckill/payments/webhook`. */
+export interface WebhookBody {
+  /** `payment.pending`, `payment.succeeded` or `payment.failed`; others are taken and ignored. */
+  readonly type: string
+  readonly data: { readonly orderId: string; readonly paymentId: string }
+}
+
+/** Schema of `WebhookBody`. */
+export const webhookBody: TUnsafe<WebhookBody> = Type.Unsafe<WebhookBody>(
+  Type.Object({
+    type: Type.String({ minLength: 1, maxLength: 64 }),
+    data: Type.Object({ orderId: id('an order id'), paymentId: id('a payment id') }),
+  }),
+)
+
 /** Schema of `PayBody`. */
 export const payBody: TUnsafe<PayBody> = Type.Unsafe<PayBody>(
   Type.Object({ paymentId: id('a payment id'), userId: Type.Optional(userId) }),

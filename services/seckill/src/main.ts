@@ -15,6 +15,7 @@ import { campaignRoutes } from './routes/campaign-routes.ts'
 import type { Desk } from './routes/desk.ts'
 import { gateRoutes } from './routes/gate-routes.ts'
 import { orderRoutes } from './routes/order-routes.ts'
+import { paymentRoutes } from './routes/payment-routes.ts'
 import { purchaseRoutes } from './routes/purchase-routes.ts'
 import { QueueStreams } from './routes/queue-streams.ts'
 
@@ -24,7 +25,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const lifecycle = new Lifecycle({ clock, log })
   const rules = await gateRules(settings, clock)
   const books = await openBooks(options, lifecycle)
-  const { ledger, projection, auditor, links } = books
+  const { ledger, projection, auditor, links, till } = books
   const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
   const { tracer } = telemetry
   const folder = `${options.dataDir}/seckill`
@@ -37,11 +38,14 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     orderStore: () => ready(projection.failure),
     waitingRooms: () => ready(gate.rooms.failure?.message ?? ''),
   }
+  const { paymentsSigned } = settings
+  const orders = { ...desk, ...books, ...till, adminToken, paymentsSigned }
   const calls = [
     ...purchaseRoutes(desk),
     ...gateRoutes(desk, streams),
     ...campaignRoutes(desk),
-    ...orderRoutes({ ...desk, ...books, adminToken }),
+    ...orderRoutes(orders),
+    ...paymentRoutes(orders, till.key),
     ...auditRoutes(desk, auditor),
   ]
   const handler = createRouter(
@@ -74,7 +78,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     ledger,
     watch,
     proxies: settings,
-    elapsed: () => clock.elapsed(),
+    clock,
   })
   await lifecycle.start()
   return {

@@ -16,6 +16,8 @@ export interface SeckillOptions {
   readonly telemetry: Telemetry
   readonly dataDir: string
   readonly adminToken: AdminToken
+  /** Where the payment provider answers, where the settings do not say; undefined while not known. */
+  readonly paymentUrl?: () => string | undefined
   /** Absent: order events are kept in the ledger only, and published once there is one. */
   readonly eventLog?: EventLog
 }

@@ -1,11 +1,17 @@
 import { listenSettings, type ListenSettings } from '@spate/http/settings'
-import { duration, integer, type TableOf } from '@spate/runtime/settings'
+import { duration, integer, text, toggle, url, type TableOf } from '@spate/runtime/settings'
 import { gateSettings, type GateSettings } from './gate/settings.ts'
 
 /** Settings of the flash-sale engine. */
 export interface SeckillSettings extends ListenSettings, GateSettings {
   readonly grpcPort: number
   readonly orderWatchersMax: number
+  readonly paymentSecret: string | undefined
+  readonly paymentWebhookAge: number
+  readonly paymentUrl: string | undefined
+  readonly paymentsSigned: boolean
+  readonly paymentGrace: number
+  readonly pendingPaymentsMax: number
   readonly ordersMax: number
   readonly usersMax: number
   readonly campaignsMax: number
@@ -26,6 +32,41 @@ export const seckillSettings: TableOf<SeckillSettings> = {
     1,
     1_000_000,
     'Calls that wait for an order and streams that follow one, at once; more are overloaded',
+  ),
+  paymentSecret: text(
+    undefined,
+    'Key of the payment webhook and of calls to the provider (whsec_...); made from the admin token where unset',
+    {
+      secret: true,
+      pattern: /^[\w.~+/=-]{16,256}$/,
+      expected: '16 to 256 letters, digits and . _ ~ + / = -',
+    },
+  ),
+  paymentWebhookAge: duration(
+    300_000,
+    1000,
+    3_600_000,
+    'How far the moment of a payment webhook may be from ours',
+  ),
+  paymentUrl: url(
+    undefined,
+    'Where the payment provider answers (GET /payments/{paymentId}, POST /refunds); nobody is asked where unset',
+  ),
+  paymentsSigned: toggle(
+    false,
+    'Believe only the signed webhook that an order was paid; the plain pay call needs the admin token then',
+  ),
+  paymentGrace: duration(
+    60_000,
+    0,
+    3_600_000,
+    'How long past its deadline a reservation is kept while its payment is under way',
+  ),
+  pendingPaymentsMax: integer(
+    100_000,
+    0,
+    10_000_000,
+    'Payments under way that are remembered; reservations of others end at their deadline',
   ),
   ordersMax: integer(
     20_000_000,

@@ -10,7 +10,9 @@ export type Command =
   | CartCommand
   | PayCommand
   | { readonly kind: 'cancel'; readonly orderId: string; readonly userId?: string }
-  | { readonly kind: 'expire'; readonly most: number }
+  | ExpireCommand
+  /** Ends one reservation whose time is over: one that was spared before. */
+  | { readonly kind: 'lapse'; readonly slot: number }
 
 /** Changes terms or stock; absent fields stay as they are. */
 export interface ChangeCommand {
@@ -62,6 +64,16 @@ export interface PayCommand {
   readonly orderId: string
   readonly paymentId: string
   readonly userId?: string
+  /** True where the reservation was spared at its deadline because this payment was under way. */
+  readonly spared?: boolean
+}
+
+/** Ends reservations whose time is over. */
+export interface ExpireCommand {
+  readonly kind: 'expire'
+  readonly most: number
+  /** Slots to leave alone: a payment for them is under way. They are not come back to. */
+  readonly spared?: Pick<ReadonlySet<number>, 'has'>
 }
 
 /** Why a purchase was refused. */

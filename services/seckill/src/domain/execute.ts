@@ -2,7 +2,7 @@ import { change, create, setState } from './administration.ts'
 import type { Command, Outcome } from './command.ts'
 import { cart, purchase, type Decision, type Emit, type SaleLimits } from './purchase.ts'
 import type { Sale } from './sale.ts'
-import { cancel, expire, pay } from './settlement.ts'
+import { cancel, expire, lapseOne, pay } from './settlement.ts'
 
 /** The core: a state, its limits, and where its events go. */
 export interface Core {
@@ -37,7 +37,9 @@ export function execute(core: Core, command: Command, nowMs: number): Outcome {
     case 'cancel':
       return cancel(decision, command)
     case 'expire':
-      return expire(decision, command.most)
+      return expire(decision, command)
+    case 'lapse':
+      return lapseOne(decision, command.slot)
     case 'create':
       return create(decision, command.terms)
     case 'change':

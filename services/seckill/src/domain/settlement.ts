@@ -1,5 +1,5 @@
 import { closedReason } from './campaign.ts'
-import type { Outcome, PayCommand } from './command.ts'
+import type { ExpireCommand, Outcome, PayCommand } from './command.ts'
 import { statusNumber } from './order-table.ts'
 import type { Decision } from './purchase.ts'
 import type { Sale } from './sale.ts'
@@ -7,8 +7,8 @@ import type { Sale } from './sale.ts'
 const noMoneyBack = ''
 
 /**
- * A payment for an order. Each reservation is resolved exactly once, by the store's time:
- * paid before its deadline, or expired. Money that comes later takes the units again where the
+ * A payment for an order. Each reservation is resolved exactly once, by the store's time: paid
+ * before its deadline (or while it is spared because this payment is under way), or expired. Money that comes later takes the units again where the
  * stock and the user's limit allow (reinstated), and is sent back otherwise (refunded).
  */
 export function pay(decision: Decision, command: PayCommand): Outcome {
@@ -21,7 +21,7 @@ export function pay(decision: Decision, command: PayCommand): Outcome {
     const spent = sale.orders.payment[slot] === known + 1
     return { kind: 'order', slot, returnPayment: spent ? noMoneyBack : paymentId }
   }
-  lapse(decision, slot)
+  if (!command.spared) lapse(decision, slot)
   const status = sale.orders.status[slot]
   if (status === statusNumber.reserved) {
     record({ type: 'order.paid', atMs, order: slot, reinstated: false, paymentId })
@@ -66,7 +66,8 @@ export function cancel(
 }
 
 /** Ends at most `most` reservations whose time is over. O(campaigns + ended). */
-export function expire({ sale, atMs, record }: Decision, most: number): Outcome {
+export function expire({ sale, atMs, record }: Decision, command: ExpireCommand): Outcome {
+  const { most, spared } = command
   let count = 0
   for (const campaign of sale.campaigns) {
     while (campaign.expiryHead !== 0) {
@@ -74,14 +75,24 @@ export function expire({ sale, atMs, record }: Decision, most: number): Outcome 
       if (sale.orders.status[slot] === statusNumber.reserved) {
         if ((sale.orders.atMs[slot] as number) + campaign.reservationTtlMs > atMs) break
         if (count === most) return { kind: 'expired', count, more: true }
-        record({ type: 'order.expired', atMs, order: slot })
-        count++
+        if (!spared?.has(slot)) {
+          record({ type: 'order.expired', atMs, order: slot })
+          count++
+        }
       }
       campaign.expiryHead = sale.orders.nextOfCampaign[slot] as number
       if (campaign.expiryHead === 0) campaign.expiryTail = 0
     }
   }
   return { kind: 'expired', count, more: false }
+}
+
+/** Ends the reservation in `slot` where its time is over; changes nothing otherwise. */
+export function lapseOne(decision: Decision, slot: number): Outcome {
+  const { sale } = decision
+  const { sequence } = sale
+  if (slot < sale.orders.size) lapse(decision, slot)
+  return { kind: 'expired', count: sale.sequence - sequence, more: false }
 }
 
 /** Ends the reservation in `slot` where its time is over and the timer has not come to it yet. */

@@ -7,12 +7,15 @@ import { loadService } from '@spate/http/grpc-proto'
 import { routeMethods, type Message } from '@spate/http/grpc-routes'
 import type { Route } from '@spate/http/router'
 import type { ProxySettings } from '@spate/http/settings'
+import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import { orderJson } from '../answers.ts'
 import type { OrderJson } from '../contract.ts'
 import { orderStatuses } from '../domain/order-table.ts'
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import type { OrderWatch } from '../order-watch.ts'
+import type { QueueJson } from '../gate/contract.ts'
+import { settled, unchanging } from '../routes/queue-view.ts'
 
 /** The service's `.proto`. */
 export const seckillProto: string = fileURLToPath(new URL('seckill.proto', import.meta.url))
@@ -27,7 +30,7 @@ export interface GrpcParts {
   readonly ledger: EmbeddedLedger
   readonly watch: OrderWatch
   readonly proxies: ProxySettings
-  readonly elapsed: () => number
+  readonly clock: Clock
 }
 
 /** Pings of the connection keep a silent stream open, so this is only how often it looks up. */
@@ -38,6 +41,8 @@ export async function grpcService(parts: GrpcParts): Promise<GrpcService> {
   const { definition } = await loadService(seckillProto, seckillService)
   const streams: Record<string, GrpcMethod> = {
     WatchOrder: (message: Message, call: GrpcCall) => watchOrder(parts, message, call),
+    WatchQueue: (message: Message, call: GrpcCall) =>
+      watchQueue(methods['GetQueue'] as Look, parts.clock, message, call),
   }
   const unary = Object.keys(definition).filter((name) => !(name in streams))
   const { trustedProxies, forwardedHeader } = parts.proxies
@@ -45,12 +50,36 @@ export async function grpcService(parts: GrpcParts): Promise<GrpcService> {
     routes: parts.routes,
     handler: parts.handler,
     clientAddress: createClientAddress(trustedProxies, forwardedHeader),
-    elapsed: parts.elapsed,
+    elapsed: () => parts.clock.elapsed(),
     // The state of the sale forbids it, not the caller's rights.
     faults: { not_started: 'conflict', ended: 'conflict', paused: 'conflict' },
     adapt: { CreateCampaign: momentsOf, ChangeCampaign: momentsOf },
   })
   return { proto: seckillProto, name: seckillService, methods: { ...methods, ...streams } }
+}
+
+type Look = (message: Message, call: GrpcCall) => Promise<QueueJson>
+
+/** How often a place in line is looked at, ms. */
+const lookEveryMs = 500
+
+/** The place as `GetQueue` tells it, where it changed, until it is settled. */
+async function* watchQueue(
+  look: Look,
+  clock: Clock,
+  message: Message,
+  call: GrpcCall,
+): AsyncGenerator<QueueJson, void, undefined> {
+  let told = ''
+  while (!call.signal.aborted) {
+    const place = await look(message, call)
+    const key = unchanging(place)
+    if (key !== told) yield place
+    if (settled.has(place.status)) return
+    told = key
+    // Whoever left meanwhile is seen by the loop.
+    await clock.sleep(lookEveryMs, call.signal).catch(() => {})
+  }
 }
 
 /** Empty texts are moments that are not set: JSON says null. */

@@ -50,6 +50,13 @@ const read = (what: string, path: string, method: string, message: object, says:
   says,
 })
 
+const row = (what: string, http: Row['http'], grpc: Row['grpc'], says: Row['says']): Row => ({
+  what,
+  http,
+  grpc,
+  says,
+})
+
 /** Played in order on two rooms, one by HTTP, one by gRPC: every row must come out the same. */
 const table: readonly Row[] = [
   create('create', { ...p, stock: 6, perUserLimit: 2, endsAt: '2090-01-01T00:00:00Z' }, [201, 0]),
@@ -162,6 +169,48 @@ const table: readonly Row[] = [
   },
   { ...read('audit', '/seckill/audit/p', 'Audit', p, ok), admin: true },
   read('audit without the token', '/seckill/audit/p', 'Audit', p, [401, 16, 'unauthorized']),
+  row('challenge', ['POST', '/seckill/challenges', buy('zoe')], ['Challenge', buy('zoe')], ok),
+  row(
+    'a ticket without a proof',
+    ['POST', '/seckill/tickets', { ...buy('zoe'), challenge: 'x', proof: 'y' }],
+    ['Ticket', { ...buy('zoe'), challenge: 'x', proof: 'y' }],
+    [422, 3, 'invalid_request'],
+  ),
+  {
+    ...row('keys', ['POST', '/seckill/ticket-keys/rotate'], ['RotateTicketKey', {}], ok),
+    admin: true,
+  },
+  create('create with a line', { productId: 'w', stock: 1, queue: true, proofBits: 0 }, [201, 0]),
+  row(
+    'a line',
+    ['POST', '/seckill/queue/w', { userId: 'zoe' }],
+    ['JoinQueue', { productId: 'w', userId: 'zoe' }],
+    ok,
+  ),
+  row(
+    'no line',
+    ['POST', '/seckill/queue/p', { userId: 'zoe' }],
+    ['JoinQueue', { ...p, userId: 'zoe' }],
+    [404, 5, 'not_found'],
+  ),
+  read(
+    'the place',
+    '/seckill/queue/w?userId=bob',
+    'GetQueue',
+    { productId: 'w', userId: 'bob' },
+    ok,
+  ),
+  read('the draw', '/seckill/queue/w/draw', 'GetDraw', { productId: 'w' }, ok),
+  { ...read('reviews', '/seckill/risk/reviews', 'ListRiskReviews', {}, ok), admin: true },
+  {
+    ...row(
+      'a review',
+      ['POST', '/seckill/risk/reviews', { userId: 'zoe', verdict: 'allow' }],
+      ['DecideRiskReview', { userId: 'zoe', verdict: 'allow' }],
+      [409, 9, 'conflict'],
+    ),
+    admin: true,
+  },
   state('Close'),
   purchase('ended', buy('eve'), [403, 9, 'ended']),
 ]
@@ -217,7 +266,11 @@ const plain = (value: object): object => JSON.parse(JSON.stringify(value)) as ob
 function alike(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(alike)
   if (typeof value !== 'object' || value === null) return value
-  const natural = new Set('orderId cartId createdAt expiresAt chainHead'.split(' '))
+  const natural = new Set(
+    'orderId cartId createdAt expiresAt chainHead challenge commitment seed arrivals now ticket'.split(
+      ' ',
+    ),
+  )
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, each]) => each !== null)
@@ -263,7 +316,7 @@ test('HTTP and gRPC give the same outcomes, row by row', async (t) => {
     assert.equal(grpc.retry, http.retry, row.what)
     assert.deepEqual(alike(grpc.value), alike(http.value), row.what)
   }
-  const called = new Set([...table.map(({ grpc: [method] }) => method), 'WatchOrder'])
+  const called = new Set([...table.map(({ grpc: [method] }) => method), 'WatchOrder', 'WatchQueue'])
   const { definition } = await loadService(seckillProto, seckillService)
   assert.deepEqual([...called].sort(), Object.keys(definition).sort(), 'every method is called')
 })
@@ -280,6 +333,27 @@ test('a rate limit says when to come back, by both wires', async (t) => {
     if (code === 'rate_limited') assert.ok((retry ?? 0) >= 55, `after ${retry} s`)
   }
   assert.deepEqual(says, ['product_not_found', 'rate_limited', 'rate_limited', 'rate_limited'])
+})
+
+test('a place in line is watched by gRPC until the buyer is let in, with the ticket', async (t) => {
+  const room = await openRoom()
+  t.after(() => room.close())
+  const client = await clientOf(t, room)
+  const startsAt = Date.now() + 700
+  const sale = { ...p, stock: 1, queue: true, proofBits: 0, admitPerSecond: 100, startsAt }
+  assert.equal((await room.admin('POST', '/seckill/campaigns', sale)).status, 201)
+  await client.call('JoinQueue', { ...p, userId: 'ann' })
+  const seen: string[] = []
+  let ticket = ''
+  for await (const each of client.stream('WatchQueue', { ...p, userId: 'ann' })) {
+    const place = each as { status: string; ticket?: string }
+    seen.push(place.status)
+    ticket = place.ticket ?? ''
+  }
+  assert.deepEqual([seen[0], seen.at(-1)], ['before_start', 'admitted'])
+  const headers = { 'seckill-ticket': ticket }
+  const bought = await client.call('Purchase', buy('ann'), { headers })
+  assert.equal((bought as { success: boolean }).success, true)
 })
 
 test('an order is watched by gRPC until it is refunded; one that is not there is refused', async (t) => {

@@ -363,7 +363,8 @@ export class EmbeddedLedger implements Ledger {
     if (this.#failure || this.#closing) return
     if (this.#journal.pendingBytes < this.#pendingBytesMax / 2) {
       const before = this.#sale.sequence
-      const command: Command = { kind: 'expire', most: expiriesATurn }
+      const { spared } = this.#options
+      const command: Command = { kind: 'expire', most: expiriesATurn, ...(spared && { spared }) }
       execute(this.#core, command, this.#clock.now())
       if (this.#sale.sequence !== before) this.#schedule()
     }

@@ -21,6 +21,8 @@ export interface LedgerOptions {
   readonly crash?: (name: string) => void
   /** How often reservations are looked through for those whose time is over, ms. Default 200. */
   readonly expireEveryMs?: number
+  /** Reservations that do not end at their deadline: looked at each time. */
+  readonly spared?: Pick<ReadonlySet<number>, 'has'>
   /** A snapshot is written when this many events are new and it is quiet, or at four times as many. Default 250,000. */
   readonly snapshotEvents?: number
   /** Bytes that may wait for the disk before purchases are refused with `overloaded`. Default 16 MiB. */

@@ -20,7 +20,7 @@ import {
 } from '../gate/contract.ts'
 import type { RiskReview } from '../gate/risk-desk.ts'
 import { gateAnswer, type Desk } from './desk.ts'
-import { queueJson, ticketJson, unchanging } from './queue-view.ts'
+import { queueJson, settled, ticketJson, unchanging } from './queue-view.ts'
 import type { QueueStreams } from './queue-streams.ts'
 
 const queuePath = '/seckill/queue/{productId}'
@@ -237,11 +237,9 @@ async function watch(
   return streams.answer(request, 'position', async () => {
     // A campaign of the product that began anew is another line.
     const data = await queueJson(desk, queued(desk, productId) ?? campaign, userId)
-    return { data, key: unchanging(data), last: ended.has(data.status) }
+    return { data, key: unchanging(data), last: settled.has(data.status) }
   })
 }
-
-const ended: ReadonlySet<string> = new Set(['admitted', 'ended', 'not_joined'])
 
 /** The product's campaign where it has a waiting room; undefined where there is none at all. */
 function queued(desk: Desk, productId: string): Readonly<Campaign> | undefined {

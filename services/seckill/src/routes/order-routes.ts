@@ -18,6 +18,7 @@ import {
 import type { Outcome } from '../domain/command.ts'
 import { orderStatuses, type OrderStatus } from '../domain/order-table.ts'
 import { finalStatus } from '../order-watch.ts'
+import type { Cashier } from '../payments/cashier.ts'
 import type { OrderStore } from '../orders/order-store.ts'
 import type { Projection } from '../orders/projection.ts'
 import type { Desk } from './desk.ts'
@@ -27,6 +28,9 @@ export interface OrderDesk extends Desk {
   readonly store: OrderStore
   readonly projection: Projection
   readonly adminToken: AdminToken
+  readonly cashier: Cashier
+  /** True where only the signed webhook and administrators may say that an order was paid. */
+  readonly paymentsSigned: boolean
 }
 
 const orderPath = '/seckill/orders/{orderId}'
@@ -72,9 +76,11 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       params: orderParams,
       body: payBody,
       bytesMax: 4096,
-      refusals: [404, 503],
-      handler: async (request, { params, body }) =>
-        orderAnswer(desk, request, await desk.ledger.run({ kind: 'pay', ...params, ...body })),
+      refusals: [401, 404, 503],
+      handler: async (request, { params, body }) => {
+        if (desk.paymentsSigned) desk.adminToken.require(request)
+        return orderAnswer(desk, await desk.cashier.pay({ ...params, ...body }))
+      },
     }),
     typedRoute({
       method: 'POST',
@@ -86,10 +92,9 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       bodyOptional: true,
       bytesMax: 4096,
       refusals: [404, 503],
-      handler: async (request, { params, body }) =>
+      handler: async (_request, { params, body }) =>
         orderAnswer(
           desk,
-          request,
           await desk.ledger.run({ kind: 'cancel', ...params, ...(body as object | undefined) }),
         ),
     }),
@@ -150,11 +155,20 @@ async function list(desk: OrderDesk, request: Request, query: OrdersQuery): Prom
   return jsonResponse(200, page, noStore)
 }
 
-function orderAnswer(desk: OrderDesk, _request: Request, outcome: Outcome): Response {
+/** The order after a payment or a cancellation, and the money that goes back. */
+export function orderAnswer(desk: OrderDesk, outcome: Outcome, more: object = {}): Response {
   if (outcome.kind !== 'order') throw notFound()
   const refund =
     outcome.returnPayment === '' ? {} : { refund: { paymentId: outcome.returnPayment } }
-  return jsonResponse(200, { ...orderJson(desk.ledger.view(outcome.slot)), ...refund }, noStore)
+  return jsonResponse(
+    200,
+    {
+      ...more,
+      ...orderJson(desk.ledger.view(outcome.slot)),
+      ...refund,
+    },
+    noStore,
+  )
 }
 
 const noStore = ['cache-control', 'no-store']

@@ -59,6 +59,9 @@ function statusOf(
   return campaign.remaining === 0 ? 'sold_out' : 'waiting'
 }
 
+/** Statuses after which a place changes no more. */
+export const settled: ReadonlySet<QueueStatus> = new Set(['admitted', 'ended', 'not_joined'])
+
 /** What of a place must change before it is told again: not the time, and not a fresh ticket. */
 export function unchanging({ status, ahead, people }: QueueJson): string {
   return `${status}/${ahead ?? people}`
