@@ -48,6 +48,8 @@ export interface FileLogOptions {
   readonly segmentBytesMax: number
   readonly recordBytesMax: number
   readonly pendingBytesMax: number
+  /** True where nothing is synced but for those who wait in `durable`. */
+  readonly syncWhenAsked: boolean
 }
 
 /** The log behind a `Journal`: see there for what each method promises. */
@@ -63,6 +65,11 @@ export class FileLog {
   readonly #segmentBytesMax: number
   readonly #recordBytesMax: number
   readonly #pendingBytesMax: number
+  readonly #syncWhenAsked: boolean
+  /** Those who asked for a sync that has not begun. */
+  #asking: PromiseWithResolvers<void>[] = []
+  /** A batch that is in the file and not yet in the segment's books. */
+  #written: { readonly segment: Segment; readonly batch: Batch } | undefined
   #file: DiskFile
   #filling: Batch = new Batch()
   #flying: Batch = new Batch()
@@ -91,6 +98,7 @@ export class FileLog {
     this.#segmentBytesMax = options.segmentBytesMax
     this.#recordBytesMax = options.recordBytesMax
     this.#pendingBytesMax = options.pendingBytesMax
+    this.#syncWhenAsked = options.syncWhenAsked
     this.#lastSequence = this.#active.lastSequence
     this.#durableSequence = this.#lastSequence
   }
@@ -151,34 +159,51 @@ export class FileLog {
     const sequence = ++this.#lastSequence
     this.#filling.add(recordKinds.data, sequence, payload)
     this.#appends++
-    if (!this.#flushing) {
-      this.#flushing = true
-      this.#turn(() => void this.#flush())
-    }
+    this.#start()
     return sequence
+  }
+
+  #start(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    this.#turn(() => void this.#flush())
   }
 
   durable(): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure)
+    if (this.#syncWhenAsked) return this.#asked()
     if (this.#filling.used > 0) return this.#filling.settled()
     return this.#flying.used > 0 ? this.#flying.settled() : Promise.resolve()
   }
 
+  #asked(): Promise<void> {
+    if (this.#durableSequence === this.#lastSequence) return Promise.resolve()
+    const asking = Promise.withResolvers<void>()
+    this.#asking.push(asking)
+    this.#start()
+    return asking.promise
+  }
+
   /** Runs until nothing waits; `#flushing` says that it has an owner. Never rejects. */
   async #flush(): Promise<void> {
-    while (this.#filling.used > 0 && !this.#failure) {
+    while ((this.#filling.used > 0 || this.#asking.length > 0) && !this.#failure) {
       const batch = this.#filling
       this.#filling = this.#flying
       this.#flying = batch
+      const asking = this.#asking
+      this.#asking = []
       try {
-        await this.#write(batch)
+        if (batch.used > 0) await this.#write(batch)
+        if (!this.#syncWhenAsked || asking.length > 0) await this.#sync()
       } catch (caught) {
+        this.#asking.push(...asking)
         this.#fail(caught)
         break
       }
       // What came while this batch was on its way leaves at once, before those just woken append
       // again: two groups of callers take turns, one on the disk while the other is served.
       batch.resolve()
+      for (const { resolve } of asking) resolve()
     }
     this.#flushing = false
     this.#idle()
@@ -193,18 +218,34 @@ export class FileLog {
       await this.#rotate()
     const segment = this.#active
     await this.#file.write(batch.written, segment.bytes)
+    this.#written = { segment, batch }
+    if (this.#syncWhenAsked) this.#noteWritten()
+  }
+
+  /** Makes all that is written survive a power cut. */
+  async #sync(): Promise<void> {
     this.#crash('journal.before-sync')
     await this.#file.sync()
     this.#crash('journal.after-sync')
+    this.#noteWritten()
+    this.#durableSequence = this.#active.lastSequence
+    this.#syncs++
+  }
+
+  /** Lets readers see what was written. */
+  #noteWritten(): void {
+    if (!this.#written) return
+    const { segment, batch } = this.#written
+    this.#written = undefined
     noteRecord(segment, batch.firstSequence, segment.bytes)
     segment.bytes += batch.used
     segment.lastSequence = batch.lastSequence
-    this.#durableSequence = batch.lastSequence
-    this.#syncs++
     this.#bytes += batch.used
   }
 
   async #rotate(): Promise<void> {
+    // What follows must never be durable where what came before is not.
+    if (this.#durableSequence < this.#active.lastSequence) await this.#sync()
     const next = await createSegment(this.#disk, this.folder, this.#active.lastSequence + 1)
     this.#crash('journal.after-rotate')
     await this.#file.close()
@@ -226,6 +267,7 @@ export class FileLog {
     )
     this.#flying.reject(fault)
     this.#filling.reject(fault)
+    for (const { reject } of this.#asking.splice(0)) reject(fault)
   }
 
   read(fromSequence: number): AsyncIterable<JournalRecord> {

@@ -23,6 +23,11 @@ export interface JournalOptions {
   readonly recordBytesMax?: number
   /** Most bytes waiting for the disk; beyond it `append` refuses with `overloaded`. Default 64 MiB. */
   readonly pendingBytesMax?: number
+  /**
+   * Sync only where somebody waits in `durable`; else after each batch. For records whose loss in a
+   * power cut costs nothing: a process that dies loses them no more than others. Default false.
+   */
+  readonly syncWhenAsked?: boolean
   /** What to do when durable records cannot be read. Default `refuse`. */
   readonly onDamage?: 'refuse' | 'repair'
   /** Runs `task` at the end of the present turn. Default `setImmediate`; simulations bring theirs. */
@@ -54,7 +59,7 @@ export interface Journal {
   append(payload: Uint8Array): number
   /** Resolves once everything appended before this call survives a power cut. */
   durable(): Promise<void>
-  /** Durable records from `fromSequence` on, up to those durable when the reading gets there. */
+  /** Durable records (with `syncWhenAsked`: written ones) from `fromSequence` on, as far as there are when the reading gets there. */
   read(fromSequence: number): AsyncIterable<JournalRecord>
   /** Like `read`, faster: `see` must not keep `payload`, and ends the reading with false. */
   replay(fromSequence: number, see: SeePayload): Promise<void>
@@ -94,6 +99,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       crash: options.crash ?? crashPoint,
       segmentBytesMax: options.segmentBytesMax ?? 64 * 1024 * 1024,
       pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
+      syncWhenAsked: options.syncWhenAsked ?? false,
     })
   } catch (caught) {
     await lock.release()

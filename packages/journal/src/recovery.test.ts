@@ -16,6 +16,7 @@ interface Life {
 
 /** Appends, syncs, snapshots and rotates for a while; dies at a random point, or closes. */
 async function live(disk: SimulatedDisk, chance: SeededChance, life: Life): Promise<void> {
+  const syncWhenAsked = chance.integer(0, 1) === 1
   const crashAt = chance.integer(0, 120)
   let points = 0
   let die = (): void => {}
@@ -26,7 +27,7 @@ async function live(disk: SimulatedDisk, chance: SeededChance, life: Life): Prom
     die()
     throw new Error('crashed')
   }
-  const journal = await openJournal({ folder, disk, segmentBytesMax: 700, crash })
+  const journal = await openJournal({ folder, disk, segmentBytesMax: 700, crash, syncWhenAsked })
   await proveRecovered(journal, life)
   const worked = work(journal, chance, life).catch((caught: unknown) => {
     if (!journal.failure) throw caught

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { PreparedResponse, Request, Response } from '@spate/http/exchange'
+import type { BodyStream, PreparedResponse, Request, Response } from '@spate/http/exchange'
 import { problem } from '@spate/http/problem'
 import type { Fault } from '@spate/runtime/fault'
 import { appendStatus, cacheStatus, type CacheStatus } from './domain/cache-status.ts'
@@ -24,8 +24,8 @@ export function storedAnswer(
   request: Request,
   { bits, nowMs, told }: { readonly bits: number; readonly nowMs: number; readonly told: Told },
 ): Answer {
-  if (bits === 0 && told.hit && told.detail === undefined && request.method === 'GET')
-    return preparedHit(stored, nowMs)
+  const plain = bits === 0 && told.hit && told.detail === undefined && request.method === 'GET'
+  if (plain && !stored.source) return preparedHit(stored, nowMs)
   const fields = stored.clientFields()
   fields.push('age', String(stored.ageSeconds(nowMs)))
   fields.push('cache-status', statusOf(stored, told, nowMs))
@@ -36,8 +36,15 @@ export function storedAnswer(
     const part = rangeAnswer(stored, request, fields)
     if (part) return part
   }
-  fields.push('content-length', String(stored.body.length))
-  return { status: stored.status, headers: fields, body: stored.body, route: edgeRoute }
+  fields.push('content-length', String(stored.length))
+  const answer = { status: stored.status, headers: fields, route: edgeRoute }
+  if (request.method === 'HEAD') return answer
+  return { ...answer, body: bytesOf(stored, { first: 0, last: stored.length - 1 }) }
+}
+
+/** Bytes of the stored body, from memory or piece by piece from disk. */
+function bytesOf(stored: StoredResponse, { first, last }: ByteRange): Uint8Array | BodyStream {
+  return stored.source?.stream(first, last) ?? stored.body.subarray(first, last + 1)
 }
 
 function rangeable(stored: StoredResponse): boolean {
@@ -49,7 +56,7 @@ function statusOf(stored: StoredResponse, told: Told, nowMs: number): string {
   return appendStatus(fieldValue(stored.headers, 'cache-status'), own)
 }
 
-/** The bytes of a plain hit. Answered in the same turn; nothing is made but once a second. */
+/** The bytes of a plain hit from memory. Answered in the same turn; nothing is made but once a second. */
 function preparedHit(stored: StoredResponse, nowMs: number): PreparedResponse {
   const { status } = stored
   return {
@@ -76,7 +83,7 @@ function rangeAnswer(
   const { headers } = request
   if (!ifRangeHolds(headers.get('if-range'), stored.headers, stored.timing.responseTimeMs))
     return undefined
-  const complete = stored.partial?.complete ?? stored.body.length
+  const complete = stored.partial?.complete ?? stored.length
   const wish = resolveRange(headers.get('range'), complete)
   if (wish.kind === 'whole') return undefined
   const plain = withoutFields(fields, rangeFields)
@@ -85,11 +92,12 @@ function rangeAnswer(
     return { status: 416, headers: plain, route: edgeRoute }
   }
   const offset = stored.partial?.first ?? 0
-  const slice = (part: ByteRange): Uint8Array =>
-    stored.body.subarray(part.first - offset, part.last + 1 - offset)
+  const slice = (part: ByteRange): Uint8Array | BodyStream =>
+    bytesOf(stored, { first: part.first - offset, last: part.last - offset })
   if (wish.parts.length === 1) {
     const part = wish.parts[0] as ByteRange
     plain.push('content-range', contentRange(part, complete))
+    if (stored.source) plain.push('content-length', String(part.last - part.first + 1))
     const type = fieldValue(fields, 'content-type')
     if (type !== undefined) plain.push('content-type', type)
     return { status: 206, headers: plain, body: slice(part), route: edgeRoute }
@@ -104,21 +112,38 @@ function multipart(
   made: {
     readonly plain: string[]
     readonly complete: number
-    readonly slice: (part: ByteRange) => Uint8Array
+    readonly slice: (part: ByteRange) => Uint8Array | BodyStream
     readonly type: string | undefined
   },
 ): Response {
-  const { plain, complete, slice, type } = made
+  const { plain, complete, slice } = made
   const first = parts.map((part) => `${part.first}-${part.last}`).join('_')
   const boundary = `spate_${complete}_${first}`.slice(0, 70)
-  const pieces: Uint8Array[] = []
+  const { type: contentType } = made
+  const pieces: (Uint8Array | BodyStream)[] = []
+  let length = 0
   for (const part of parts) {
-    pieces.push(Buffer.from(partHead(boundary, part, { length: complete, contentType: type })))
-    pieces.push(slice(part))
+    const head = Buffer.from(partHead(boundary, part, { length: complete, contentType }))
+    length += head.length + part.last - part.first + 1
+    pieces.push(head, slice(part))
   }
-  pieces.push(Buffer.from(partsEnd(boundary)))
+  const end = Buffer.from(partsEnd(boundary))
+  pieces.push(end)
   plain.push('content-type', `multipart/byteranges; boundary=${boundary}`)
-  return { status: 206, headers: plain, body: Buffer.concat(pieces), route: edgeRoute }
+  const held = pieces.filter((piece) => piece instanceof Uint8Array)
+  if (held.length === pieces.length)
+    return { status: 206, headers: plain, body: Buffer.concat(held), route: edgeRoute }
+  plain.push('content-length', String(length + end.length))
+  return { status: 206, headers: plain, body: oneAfterTheOther(pieces), route: edgeRoute }
+}
+
+async function* oneAfterTheOther(
+  pieces: readonly (Uint8Array | BodyStream)[],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    if (piece instanceof Uint8Array) yield piece
+    else yield* piece
+  }
 }
 
 const forwardedOnly: ReadonlySet<string> = new Set([

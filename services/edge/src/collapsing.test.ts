@@ -115,7 +115,7 @@ test('bodies on their way in are bounded: above the bound they pass unstored', a
     transientBytesMax: 100_000,
   })
   assert.equal((await it.get('/big')).body.length, body.length)
-  assert.equal(it.edge.store.figures.objects, 0)
+  assert.equal(it.edge.store.memory.figures.objects, 0)
   assert.equal(it.edge.transfers.heldBytes, 0)
   await it.stop()
 })

@@ -78,6 +78,19 @@ export interface StatsAnswer {
     readonly evicted: number
     readonly refused: number
   }
+  /** Absent where nothing goes to disk. */
+  readonly disk?: {
+    readonly objects: number
+    readonly bytes: number
+    readonly bytesMax: number
+    readonly hits: number
+    readonly writes: number
+    /** Objects not written because the disk was too slow or too full. */
+    readonly skipped: number
+    readonly evicted: number
+    /** Objects whose bytes were not what was written. */
+    readonly damaged: number
+  }
   readonly transfers: number
   readonly purged: number
 }

@@ -10,6 +10,7 @@
 import type { Handler, Request } from '@spate/http/exchange'
 import { Fault, shown } from '@spate/runtime/fault'
 import { refusal, storedAnswer, type Answer } from './answers.ts'
+import type { DiskEntry } from './disk/disk-entry.ts'
 import { cacheKey, canonicalHost, isPlainHost } from './domain/cache-key.ts'
 import type { ForwardReason } from './domain/cache-status.ts'
 import type { FieldSource } from './domain/fields.ts'
@@ -21,16 +22,16 @@ import type { Forwarder, Job } from './forwarder.ts'
 import type { EdgePolicy } from './policy.ts'
 import { KeyedFields } from './sites/keyed-fields.ts'
 import type { Sites } from './sites/sites.ts'
-import type { MemoryStore } from './store/memory-store.ts'
 import type { Statistics } from './statistics.ts'
 import type { StoredResponse } from './store/stored-response.ts'
+import type { Tiers } from './store/tiers.ts'
 
 /** Passes through this node a request may make before it counts as a loop. */
 export const loopsMax = 5
 
 /** What the cache is made of. */
 export interface EdgeCacheParts {
-  readonly store: MemoryStore
+  readonly store: Tiers
   readonly forwarder: Forwarder
   readonly statistics: Statistics
   readonly sites: () => Sites
@@ -64,8 +65,9 @@ export class EdgeCache {
     const nowMs = now()
     const stored = store.find(key, fields)
     if (stored && (bits & flags.control) === 0 && stored.timing.freshUntilMs > nowMs) {
-      statistics.hit(stored.body.length)
-      return storedAnswer(stored, request, { bits, nowMs, told: freshHit })
+      statistics.hit(stored.length)
+      const told = stored.source ? diskHit : freshHit
+      return storedAnswer(stored, request, { bits, nowMs, told })
     }
     return stored
       ? this.#judge(stored, request, { policy, fields, key, bits, nowMs })
@@ -80,15 +82,19 @@ export class EdgeCache {
     const use = usability(stored.timing, directives, nowMs)
     switch (use.kind) {
       case 'fresh':
-        statistics.hit(stored.body.length)
-        return storedAnswer(stored, request, { bits, nowMs, told: freshHit })
+        statistics.hit(stored.length)
+        return storedAnswer(stored, request, {
+          bits,
+          nowMs,
+          told: stored.source || look.loaded ? diskHit : freshHit,
+        })
       case 'stale-allowed':
-        statistics.hit(stored.body.length)
+        statistics.hit(stored.length)
         return storedAnswer(stored, request, { bits, nowMs, told: staleHit('max-stale') })
       case 'stale-while-revalidate': {
         const job = this.#job(request, look, { reason: 'stale', stale: stored })
         if (directives.onlyIfCached || !stored.validating) forwarder.revalidate(job)
-        statistics.staleHit(stored.body.length)
+        statistics.staleHit(stored.length)
         return storedAnswer(stored, request, {
           bits,
           nowMs,
@@ -105,13 +111,22 @@ export class EdgeCache {
 
   #miss(request: Request, look: Look): Answer | Promise<Answer> {
     const { store, forwarder } = this.#parts
+    const entry = store.findOnDisk(look.key, look.fields)
+    if (entry) return this.#fromDisk(entry, request, look)
     refuseCircles(request)
     const directives = directivesOf(request, look.bits, look.policy.honourClient)
     const partial = this.#partialHit(request, look)
     if (partial) return partial
     if (directives.onlyIfCached) return this.#onlyIfCached(request, look.key)
-    const reason = store.variants(look.key).length > 0 ? 'vary-miss' : 'uri-miss'
+    const reason = store.newestSelector(look.key) ? 'vary-miss' : 'uri-miss'
     return forwarder.forward(this.#job(request, look, { reason, stale: undefined }))
+  }
+
+  /** What lies on disk is brought into memory first; once, for all who ask for it. */
+  async #fromDisk(entry: DiskEntry, request: Request, look: Look): Promise<Answer> {
+    const stored = await this.#parts.store.load(entry)
+    const now = { ...look, nowMs: this.#parts.now(), loaded: true }
+    return stored ? this.#judge(stored, request, now) : this.#look(request, look.policy)
   }
 
   /** A range that a stored part holds whole (RFC 9111 section 3.3). */
@@ -121,7 +136,7 @@ export class EdgeCache {
     if (!part?.partial || part.timing.freshUntilMs <= nowMs) return undefined
     const wish = resolveRange(request.headers.get('range'), part.partial.complete ?? -1)
     if (wish.kind !== 'parts' || !covers(part.partial, wish.parts)) return undefined
-    this.#parts.statistics.hit(part.body.length)
+    this.#parts.statistics.hit(part.length)
     return storedAnswer(part, request, { bits, nowMs, told: freshHit })
   }
 
@@ -196,6 +211,8 @@ interface Look {
   readonly key: string
   readonly bits: number
   readonly nowMs: number
+  /** True where it was brought from disk for this request. */
+  readonly loaded?: boolean
 }
 
 /** The fields that select an answer: the request's own, save where the policy takes more. */
@@ -204,6 +221,7 @@ function fieldsOf(request: Request, { keyed, rule }: EdgePolicy): FieldSource {
 }
 
 const freshHit = Object.freeze({ hit: true })
+const diskHit = Object.freeze({ hit: true, detail: 'disk' })
 const staleHit = (detail: string): { hit: true; detail: string } => ({ hit: true, detail })
 
 /**

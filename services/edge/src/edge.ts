@@ -5,7 +5,8 @@ import { Fault, shown } from '@spate/runtime/fault'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { EdgeCache } from './edge-cache.ts'
 import { Forwarder } from './forwarder.ts'
-import { MemoryStore } from './store/memory-store.ts'
+import { Tiers } from './store/tiers.ts'
+import type { DiskTier } from './disk/disk-tier.ts'
 import { publishMetrics } from './metrics.ts'
 import type { EdgePolicy } from './policy.ts'
 import { OriginSpans } from './origins/origin-spans.ts'
@@ -19,6 +20,8 @@ export interface EdgeOptions {
   readonly memoryBytesMax: number
   /** Bytes all bodies on their way into the store may hold together. */
   readonly transientBytesMax: number
+  /** Undefined where nothing goes to disk. */
+  readonly disk?: DiskTier | undefined
   readonly clock: Clock
   readonly chance: Chance
   readonly telemetry: Telemetry
@@ -26,7 +29,7 @@ export interface EdgeOptions {
 
 /** One caching node without its ports: the handler and what stands behind it. */
 export class Edge {
-  readonly store: MemoryStore
+  readonly store: Tiers
   readonly statistics: Statistics = new Statistics()
   readonly transfers: Transfers
   readonly handle: Handler
@@ -40,7 +43,7 @@ export class Edge {
     this.sites = options.sites
     this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
-    this.store = new MemoryStore(options.memoryBytesMax)
+    this.store = new Tiers(options.memoryBytesMax, options.disk)
     const metrics = publishMetrics(telemetry, clock, this.statistics)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
@@ -48,7 +51,7 @@ export class Edge {
       statistics: this.statistics,
       spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
       sites: () => this.sites,
-      objectBytesMax: () => this.store.objectBytesMax,
+      objectBytesMax: () => this.store.memory.objectBytesMax,
       transientBytesMax: () => this.transientBytesMax,
       now,
     })
@@ -82,7 +85,8 @@ export class Edge {
   }
 
   /** Ends what is under way. */
-  close(): void {
+  async close(): Promise<void> {
     this.transfers.close()
+    await this.store.disk?.close()
   }
 }

@@ -2,6 +2,7 @@ import { Fault, shown } from '@spate/runtime/fault'
 import { currentAgeMs } from './domain/freshness.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
 import type { Edge } from './edge.ts'
+import type { Indexed } from './store/response-index.ts'
 import type { StoredResponse } from './store/stored-response.ts'
 
 /** How one URL is cached: what `GET /explain` and `spate explain` show. */
@@ -20,13 +21,22 @@ export interface Explanation {
   readonly standIns: readonly string[]
   /** True where answers for this key are known to be for one client only. */
   readonly passes: boolean
+  /** What lies in memory. */
   readonly variants: readonly ExplainedVariant[]
+  /** What lies on disk, in memory too or not; fields and freshness are read when it is asked for. */
+  readonly onDisk: readonly {
+    readonly bytes: number
+    readonly selectedBy: Readonly<Record<string, string | null>>
+    readonly tags: readonly string[]
+    readonly inMemory: boolean
+  }[]
 }
 
 /** One stored response and its freshness arithmetic. */
 export interface ExplainedVariant {
   readonly status: number
   readonly bytes: number
+  readonly body: 'memory' | 'disk'
   readonly selectedBy: Readonly<Record<string, string | null>>
   readonly ruledBy: string
   readonly tags: readonly string[]
@@ -64,21 +74,26 @@ export function explain(edge: Edge, url: string): Explanation {
     origin,
     standIns,
     passes: edge.transfers.passes(key),
-    variants: edge.store.variants(key).map((stored) => explained(stored, nowMs)),
+    variants: edge.store.memory.variants(key).map((stored) => explained(stored, nowMs)),
+    onDisk: (edge.store.disk?.variants(key) ?? []).map((entry) => ({
+      bytes: entry.length,
+      selectedBy: selectedBy(entry),
+      tags: entry.tags,
+      inMemory: entry.stored !== undefined,
+    })),
   }
 }
 
 const noFields = { get: () => undefined }
 
 function explained(stored: StoredResponse, nowMs: number): ExplainedVariant {
-  const { timing, selector } = stored
+  const { timing } = stored
   const lifetimeMs = timing.freshUntilMs - timing.responseTimeMs + timing.initialAgeMs
   return {
     status: stored.status,
     bytes: stored.bytes,
-    selectedBy: Object.fromEntries(
-      selector.names.map((name, at) => [name, selector.values[at] ?? null]),
-    ),
+    body: stored.source ? 'disk' : 'memory',
+    selectedBy: selectedBy(stored),
     ruledBy: effectiveDirectives(stored.headers).targeted ?? 'cache-control',
     tags: stored.tags,
     freshnessLifetime: lifetimeMs / 1000,
@@ -89,4 +104,8 @@ function explained(stored: StoredResponse, nowMs: number): ExplainedVariant {
     staleWhileRevalidate: timing.staleWhileRevalidateMs / 1000,
     staleIfError: timing.staleIfErrorMs / 1000,
   }
+}
+
+function selectedBy({ selector }: Indexed): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(selector.names.map((name, at) => [name, selector.values[at] ?? null]))
 }

@@ -6,18 +6,22 @@
  * then follows; nobody copies anything.
  *
  * A fill that is kept (it will be stored) holds all its chunks until the end and runs at the
- * origin's pace; a client that goes away changes nothing. A fill that passes through drops each
+ * origin's pace; a client that goes away changes nothing. One that spills goes to disk instead, holds
+ * a window only, and who reads slower than that reads back from the file. A fill that passes through drops each
  * chunk once its readers have it, pauses the origin while they lag, and ends with its last reader.
  */
 import { Fault } from '@spate/runtime/fault'
+import type { Spill } from './disk/spill.ts'
 import type { OriginExchange } from './origins/origin.ts'
 
 /** Bytes a passing fill may be ahead of its slowest reader before the origin is paused. */
 export const lagBytesMax = 1_048_576
 
 interface Reader {
-  /** Index of the next chunk, counted from the fill's first. */
+  /** Index of the next chunk, counted from the fill's first; behind `bytes` where that was dropped. */
   at: number
+  /** Bytes read so far. */
+  bytes: number
 }
 
 /** The body of one origin response and those who read it. */
@@ -25,7 +29,11 @@ export class Fill {
   #chunks: Uint8Array[] = []
   /** Chunks dropped so far: index of `#chunks[0]`. */
   #dropped = 0
+  #droppedBytes = 0
   #heldBytes = 0
+  #spill: Spill | undefined
+  #abandon: () => void = () => {}
+  #release: (() => Promise<void>) | undefined
   #totalBytes = 0
   #keep = false
   #paused = false
@@ -35,8 +43,8 @@ export class Fill {
   #exchange: OriginExchange | undefined
   readonly #readers = new Set<Reader>()
   #news = Promise.withResolvers<void>()
-  /** Called with the whole body where it was kept to the end. */
-  onKept: ((body: Uint8Array) => void) | undefined
+  /** Called with the whole body where it was kept to the end; false where it is not stored after all. */
+  onKept: ((body: Uint8Array | Spill, length: number) => boolean) | undefined
   /** Called once, however it ends. */
   onSettled: (() => void) | undefined
 
@@ -50,7 +58,7 @@ export class Fill {
 
   /** True while a newcomer can still have the body from its first byte. */
   get fromStart(): boolean {
-    return this.#dropped === 0 && this.#fault === undefined
+    return (this.#dropped === 0 || this.#spill !== undefined) && this.#fault === undefined
   }
 
   get ended(): boolean {
@@ -67,9 +75,25 @@ export class Fill {
     this.#keep = true
   }
 
+  /** True where it goes to disk as it comes. */
+  get spilling(): boolean {
+    return this.#spill !== undefined
+  }
+
+  /** Takes the body to disk, what has come included; `abandon` is called where it is not stored there. */
+  spillTo(spill: Spill, abandon: () => void): void {
+    this.#spill = spill
+    this.#abandon = abandon
+    this.#release = spill.file.hold()
+    spill.onProgress = () => this.#spillWindow()
+    for (const chunk of this.#chunks) spill.write(chunk)
+    this.#spillWindow()
+  }
+
   /** Goes on without being stored: too large, or its place was purged. */
   passThrough(): void {
     this.#keep = false
+    this.#letGo()
     this.#settleWindow()
   }
 
@@ -84,14 +108,18 @@ export class Fill {
     this.#totalBytes += chunk.length
     this.#announce()
     if (!this.#keep) this.#settleWindow()
+    else if (this.#spill) {
+      this.#spill.write(chunk)
+      this.#spillWindow()
+    }
   }
 
   end(): void {
     if (this.#ended || this.#fault) return
     this.#ended = true
     if (this.#keep) {
-      const body = Buffer.concat(this.#chunks, this.#totalBytes)
-      this.onKept?.(body)
+      const body = this.#spill ?? Buffer.concat(this.#chunks, this.#totalBytes)
+      if (this.onKept?.(body, this.#totalBytes)) this.#abandon = () => {}
     }
     this.#announce()
     this.#settle()
@@ -115,20 +143,24 @@ export class Fill {
    * client's: a reader that waits for the next chunk must hear that its client has gone.
    */
   reader(signal?: AbortSignal): AsyncIterableIterator<Uint8Array> {
-    const reader: Reader = { at: 0 }
+    const reader: Reader = { at: 0, bytes: 0 }
     this.#readers.add(reader)
     const leave = (): IteratorResult<Uint8Array> => {
       signal?.removeEventListener('abort', leave)
       this.#readers.delete(reader)
+      this.#letFileGo()
       if (!this.#keep) this.#settleWindow()
       return { done: true, value: undefined }
     }
     signal?.addEventListener('abort', leave, { once: true })
     const next = async (): Promise<IteratorResult<Uint8Array>> => {
       for (;;) {
+        if (reader.bytes < this.#droppedBytes)
+          return { done: false, value: await this.#readBack(reader) }
         const chunk = this.#chunks[reader.at - this.#dropped]
         if (chunk) {
           reader.at++
+          reader.bytes += chunk.length
           if (!this.#keep) this.#settleWindow()
           return { done: false, value: chunk }
         }
@@ -155,6 +187,57 @@ export class Fill {
     if (!this.#keep) this.#settleWindow()
   }
 
+  /** The next bytes for a reader that the window has left behind. */
+  async #readBack(reader: Reader): Promise<Uint8Array> {
+    const spill = this.#spill as Spill
+    const piece = await spill.read(reader.bytes, this.#droppedBytes - reader.bytes)
+    reader.bytes += piece.length
+    // Caught up with the window: from here on the chunks are in memory.
+    if (reader.bytes === this.#droppedBytes) reader.at = this.#dropped
+    return piece
+  }
+
+  /** Drops what is on disk, holds the origin back while the disk lags, gives up where it failed. */
+  #spillWindow(): void {
+    const spill = this.#spill
+    if (!spill || !this.#keep) return
+    if (spill.fault && !this.#ended) {
+      this.passThrough()
+      return
+    }
+    for (let first = this.#chunks[0]; first; first = this.#chunks[0]) {
+      if (this.#heldBytes <= lagBytesMax) break
+      if (this.#droppedBytes + first.length > spill.writtenBytes) break
+      this.#drop()
+    }
+    this.#pace(spill.pendingBytes)
+  }
+
+  #drop(): void {
+    const chunk = this.#chunks.shift() as Uint8Array
+    this.#heldBytes -= chunk.length
+    this.#droppedBytes += chunk.length
+    this.#dropped++
+  }
+
+  /** Pauses the origin while `bytes` are more than the lag allows. */
+  #pace(bytes: number): void {
+    if (!this.#paused && bytes > lagBytesMax) {
+      this.#paused = true
+      this.#exchange?.pause()
+    } else if (this.#paused && bytes <= lagBytesMax / 2) {
+      this.#paused = false
+      this.#exchange?.resume()
+    }
+  }
+
+  /** Gives the spill up where it was not stored. */
+  #letGo(): void {
+    const abandon = this.#abandon
+    this.#abandon = () => {}
+    abandon()
+  }
+
   #settleWindow(): void {
     let slowest = Infinity
     for (const reader of this.#readers) slowest = Math.min(slowest, reader.at)
@@ -163,17 +246,8 @@ export class Fill {
       if (this.#released && !this.#ended && !this.#fault) this.abort()
       slowest = this.#dropped
     }
-    while (this.#dropped < slowest && this.#chunks.length > 0) {
-      this.#heldBytes -= (this.#chunks.shift() as Uint8Array).length
-      this.#dropped++
-    }
-    if (!this.#paused && this.#heldBytes > lagBytesMax) {
-      this.#paused = true
-      this.#exchange?.pause()
-    } else if (this.#paused && this.#heldBytes <= lagBytesMax / 2) {
-      this.#paused = false
-      this.#exchange?.resume()
-    }
+    while (this.#dropped < slowest && this.#chunks.length > 0) this.#drop()
+    this.#pace(this.#heldBytes)
   }
 
   #announce(): void {
@@ -182,7 +256,17 @@ export class Fill {
     news.resolve()
   }
 
+  /** The file may go once nobody can need it: the fill is over, and read. */
+  #letFileGo(): void {
+    if (this.#readers.size > 0 || !(this.#ended || this.#fault)) return
+    // Owner: the file, whose closing is nobody's concern here.
+    void this.#release?.()
+    this.#release = undefined
+  }
+
   #settle(): void {
+    this.#letGo()
+    this.#letFileGo()
     this.onSettled?.()
     this.onSettled = undefined
     this.onKept = undefined

@@ -67,7 +67,7 @@ test('no request whose end is in doubt makes a second one reach the origin, and 
     assert.ok(!reached.includes('/smuggled'), name)
     assert.ok(!/^HTTP\/1.1 200/.test(answer), `${name}: ${answer.slice(0, 60)}`)
   }
-  assert.equal(it.edge.store.figures.objects, 0)
+  assert.equal(it.edge.store.memory.figures.objects, 0)
   await it.stop()
 })
 
@@ -185,7 +185,7 @@ test('an origin that lies, trickles 1xx or sends too large a head gives a 502 an
     const seen = await it.get(`/${encodeURIComponent(name)}`)
     assert.equal(seen.status, 502, name)
   }
-  assert.equal(it.edge.store.figures.objects, 0)
+  assert.equal(it.edge.store.memory.figures.objects, 0)
   await it.stop()
 })
 

@@ -14,6 +14,7 @@ import { errorText } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
+import { diskTierOf } from './disk/disk-settings.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
 import { OriginPool } from './origins/origin-pool.ts'
@@ -44,7 +45,7 @@ export interface RunningEdge extends Running {
 
 /** Starts an edge node: `urls.traffic` and `urls.admin`. Throws `Fault('settings_invalid')` without an origin. */
 export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge> {
-  const { settings, clock, chance, log, telemetry, adminToken } = options
+  const { settings, clock, chance, log, telemetry, dataDir, adminToken } = options
   const pool = new OriginPool({ clock, chance, log })
   const sites = new SiteKeeper(pool)
   await sites.take(settings).gone
@@ -52,6 +53,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     sites: sites.sites,
     memoryBytesMax: settings.memoryBytesMax,
     transientBytesMax: settings.transientBytesMax,
+    disk: await diskTierOf(settings, { dataDir, log }),
     clock,
     chance,
     telemetry,

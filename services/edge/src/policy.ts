@@ -17,6 +17,6 @@ export interface EdgePolicy {
   readonly bypass: boolean
   /** Obey Cache-Control and Pragma of clients (RFC 9111 section 5.2.1). */
   readonly honourClient: boolean
-  /** Largest body stored, bytes. */
+  /** Largest body kept in memory, bytes. */
   readonly objectBytesMax: number
 }

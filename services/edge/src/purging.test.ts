@@ -12,7 +12,7 @@ test('purge by URL, prefix, host, tag and all takes exactly what it names', asyn
     for (const path of ['/a/1', '/a/2', '/b/1']) await it.get(path)
     await it.get('/a/1', { host: 'other.example' })
   }
-  const left = (): number => it.edge.store.figures.objects
+  const left = (): number => it.edge.store.memory.figures.objects
   await fill()
   assert.equal(await it.purge({ urls: [`${it.url}/a/1`] }), 1)
   assert.equal(left(), 3)

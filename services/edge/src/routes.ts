@@ -28,7 +28,7 @@ export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
       admin: true,
       body: purgeBody,
       bytesMax: purgeBytesMax,
-      handler: (_, { body }) => {
+      handler: async (_, { body }) => {
         const { urls = [], tags = [], prefixes = [], hosts = [], all = false, soft = false } = body
         if (!all && urls.length + tags.length + prefixes.length + hosts.length === 0)
           throw new Fault('invalid_request', 'name urls, tags, prefixes or hosts, or say all')
@@ -41,7 +41,7 @@ export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
           all,
           soft,
         }
-        return jsonResponse(200, { purged: edge.transfers.purge(order) })
+        return jsonResponse(200, { purged: await edge.transfers.purgeForGood(order) })
       },
     }),
     typedRoute({
@@ -109,7 +109,8 @@ export function stats(
     origins: [...origins].flatMap(([site, { members, retried, hedged }]) =>
       members.map(({ figures }) => ({ site, ...figures, retried, hedged })),
     ),
-    memory: store.figures,
+    memory: store.memory.figures,
+    ...(store.disk ? { disk: store.disk.figures } : {}),
     transfers: transfers.size,
     purged: counts.purged,
   }

@@ -13,10 +13,17 @@ import {
   type CachingSettings,
   type SiteSettings,
 } from './sites/settings.ts'
+import { diskSettings, type DiskSettings } from './disk/disk-settings.ts'
 
 /** Settings of an edge node. */
 export interface EdgeSettings
-  extends ListenSettings, ListenLimits, RateLimitSettings, OriginSettings, CachingSettings {
+  extends
+    ListenSettings,
+    ListenLimits,
+    RateLimitSettings,
+    OriginSettings,
+    CachingSettings,
+    DiskSettings {
   readonly adminPort: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
@@ -32,6 +39,7 @@ export const edgeSettings: TableOf<EdgeSettings> = {
   ...listenSettings(8080),
   ...rateLimitSettings,
   ...listenLimitSettings,
+  ...diskSettings,
   adminPort: integer(
     8070,
     0,

@@ -73,6 +73,8 @@ export interface TestEdge {
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Seen>
   purge(order: object): Promise<number>
   stop(): Promise<void>
+  /** Stops the edge and leaves the origin. */
+  stopEdge(): Promise<void>
 }
 
 const token = 'a-token-for-tests-only'
@@ -82,8 +84,18 @@ export async function startTestEdge(
   answer: OriginAnswer,
   changes: Partial<EdgeSettings> = {},
   telemetry: Telemetry = noTelemetry,
+  dataDir: string = tmpdir(),
 ): Promise<TestEdge> {
-  const origin = await startOrigin(answer)
+  return startTestEdgeBefore(await startOrigin(answer), changes, telemetry, dataDir)
+}
+
+/** Starts an edge before `origin`; its files lie in `dataDir`. */
+export async function startTestEdgeBefore(
+  origin: TestOrigin,
+  changes: Partial<EdgeSettings> = {},
+  telemetry: Telemetry = noTelemetry,
+  dataDir: string = tmpdir(),
+): Promise<TestEdge> {
   const clock = new VirtualClock(systemClock.now())
   const running = await startEdge({
     // Moving the clock must not close the client's idle connections.
@@ -92,7 +104,7 @@ export async function startTestEdge(
     chance: new SeededChance(7),
     log: silentLog,
     telemetry,
-    dataDir: tmpdir(),
+    dataDir,
     adminToken: adminToken(token),
   })
   stops.add(() => running.stop().then(() => origin.stop()))
@@ -115,6 +127,7 @@ export async function startTestEdge(
       })
       return ((await body.json()) as { purged: number }).purged
     },
+    stopEdge: () => running.stop(),
     stop: async () => {
       await running.stop()
       await origin.stop()

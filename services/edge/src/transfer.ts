@@ -26,6 +26,7 @@ import { effectiveDirectives } from './domain/targeted-control.ts'
 import { identifies, stronglyEqual, updatedFields } from './domain/validation.ts'
 import { selectorOf, type Selector } from './domain/vary.ts'
 import type { FieldSource } from './domain/fields.ts'
+import type { Spill } from './disk/spill.ts'
 import { Fill } from './fill.ts'
 import type { EdgePolicy } from './policy.ts'
 import type { StoredResponse } from './store/stored-response.ts'
@@ -72,8 +73,14 @@ export interface Asked {
 
 /** What the cache does with a transfer's results. */
 export interface TransferHost {
-  /** Largest body that fits, bytes. */
+  /** Largest body that fits into memory, bytes. */
   readonly keepBytesMax: number
+  /** Largest body taken to disk as it comes, bytes; 0 where there is no disk. */
+  readonly spillBytesMax: number
+  /** A way to disk for a body that has `bytes` so far; undefined where there is none. */
+  spill(bytes: number): Spill | undefined
+  /** Lets go of a spill that will not be stored. */
+  abandon(spill: Spill): void
   /** True while the memory for bodies on their way in is not used up. */
   mayHold(bytes: number): boolean
   now(): number
@@ -89,7 +96,8 @@ export interface Kept {
   readonly headers: FieldList
   readonly selector: Selector
   readonly timing: Timing
-  readonly body: Uint8Array
+  /** The bytes, or the spill that took them to disk. */
+  readonly body: Uint8Array | Spill
   readonly partial: ContentRange | undefined
 }
 
@@ -109,6 +117,7 @@ export class Transfer {
   readonly #host: TransferHost
   readonly #resolve: (outcome: Outcome) => void
   readonly requestTimeMs: number
+  #spillable = false
 
   constructor(asked: Asked, host: TransferHost, epoch: number) {
     this.asked = asked
@@ -142,8 +151,11 @@ export class Transfer {
 
   data(chunk: Uint8Array): void {
     const { fill } = this
-    const tooLarge = fill.totalBytes + chunk.length > this.#keepBytesMax
-    if (fill.kept && (tooLarge || !this.#host.mayHold(chunk.length))) fill.passThrough()
+    const bytes = fill.totalBytes + chunk.length
+    if (fill.kept && fill.spilling) {
+      if (bytes > this.#host.spillBytesMax) fill.passThrough()
+    } else if (fill.kept && (bytes > this.#keepBytesMax || !this.#host.mayHold(chunk.length)))
+      this.#spill(bytes)
     fill.push(chunk)
   }
 
@@ -156,9 +168,16 @@ export class Transfer {
     this.#settle({ kind: 'failed', fault, status: undefined })
   }
 
-  /** Largest body kept, bytes: what fits, and what the policy takes. */
+  /** Largest body kept in memory, bytes: what fits, and what the policy takes. */
   get #keepBytesMax(): number {
     return Math.min(this.#host.keepBytesMax, this.asked.policy.objectBytesMax)
+  }
+
+  /** What memory has no room for goes to disk where it is whole, and through where it is not. */
+  #spill(bytes: number): void {
+    const spill = this.#spillable ? this.#host.spill(bytes) : undefined
+    if (!spill) this.fill.passThrough()
+    else this.fill.spillTo(spill, () => this.#host.abandon(spill))
   }
 
   #settle(outcome: Outcome): void {
@@ -244,8 +263,10 @@ export class Transfer {
   }
 
   #fits(response: ReceivedResponse): boolean {
+    const { spillBytesMax } = this.#host
+    const memoryMax = this.#keepBytesMax
     const length = Number(fieldValue(response.headers, 'content-length') ?? 0)
-    return !(length > this.#keepBytesMax)
+    return !(length > (response.status === 206 ? memoryMax : Math.max(memoryMax, spillBytesMax)))
   }
 
   #keep(
@@ -258,16 +279,17 @@ export class Transfer {
     const headers = withoutFields(response.headers, new Set([...verdict.omit, 'age']))
     const partial =
       status === 206 ? parseContentRange(fieldValue(headers, 'content-range')) : undefined
+    this.#spillable = status !== 206
     this.fill.keep()
-    this.fill.onKept = (body) => {
-      if (announced !== undefined && Number(announced) !== body.length && !bodiless(status)) return
-      const claimed = partial ? partial.last - partial.first + 1 : body.length
-      if (body.length > claimed || body.length === 0) {
-        if (partial) return
-      }
+    if (Number(announced ?? 0) > this.#keepBytesMax) this.#spill(Number(announced))
+    this.fill.onKept = (body, length) => {
+      if (announced !== undefined && Number(announced) !== length && !bodiless(status)) return false
+      const claimed = partial ? partial.last - partial.first + 1 : length
+      if (partial && (length > claimed || length === 0)) return false
       // A part shorter than it says is taken for what has come: those bytes are where they belong.
-      const part = partial && { ...partial, last: partial.first + body.length - 1 }
+      const part = partial && { ...partial, last: partial.first + length - 1 }
       this.#host.complete(this, { status, headers, ...with_, body, partial: part })
+      return true
     }
   }
 }

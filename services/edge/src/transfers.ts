@@ -14,12 +14,14 @@ import { invalidated } from './domain/invalidation.ts'
 import type { StoringRules } from './domain/storing.ts'
 import { tagsOf } from './domain/tags.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
-import type { MemoryStore } from './store/memory-store.ts'
 import type { OriginRequest } from './origins/origin.ts'
 import type { OriginSpans } from './origins/origin-spans.ts'
-import { Purger, type PurgeOrder } from './store/purge.ts'
 import type { EdgePolicy } from './policy.ts'
 import type { Sites } from './sites/sites.ts'
+import { Purger } from './store/purge.ts'
+import { emptyOrder, type PurgeOrder } from './store/response-index.ts'
+import type { Tiers } from './store/tiers.ts'
+import { Spill } from './disk/spill.ts'
 import type { Statistics } from './statistics.ts'
 import { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Asked, type Kept, type Outcome, type TransferHost } from './transfer.ts'
@@ -33,7 +35,7 @@ export const openMax = 16
 
 /** What transfers need. */
 export interface TransfersParts {
-  readonly store: MemoryStore
+  readonly store: Tiers
   readonly statistics: Statistics
   readonly spans: OriginSpans
   readonly sites: () => Sites
@@ -60,6 +62,10 @@ export class Transfers implements TransferHost {
 
   get keepBytesMax(): number {
     return this.#parts.objectBytesMax()
+  }
+
+  get spillBytesMax(): number {
+    return this.#parts.store.disk?.objectBytesMax ?? 0
   }
 
   /** Transfers under way. */
@@ -114,15 +120,31 @@ export class Transfers implements TransferHost {
   }
 
   refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void {
-    stored.refresh(headers, timing)
+    this.#parts.store.refresh(stored, headers, timing)
   }
 
   complete(transfer: Transfer, kept: Kept): void {
-    const tags = tagsOf(kept.headers)
-    if (!this.purger.admits(transfer, tags)) return
+    const { store } = this.#parts
     const { key, host } = transfer.asked
-    const made = new StoredResponse({ key, host, tags, ...kept })
-    this.#parts.store.put(made.partial ? this.#joined(made) : made)
+    const tags = tagsOf(kept.headers)
+    const { body, ...rest } = kept
+    const admitted = this.purger.admits(transfer, tags)
+    if (body instanceof Spill) {
+      if (admitted) store.putSpilled(body, { key, host, tags, ...rest })
+      else store.disk?.abandon(body)
+    } else if (admitted) {
+      const made = new StoredResponse({ key, host, tags, ...rest, body })
+      store.put(made.partial ? this.#joined(made) : made)
+    }
+  }
+
+  spill(bytes: number): Spill | undefined {
+    const { disk } = this.#parts.store
+    return bytes <= this.spillBytesMax ? disk?.spill() : undefined
+  }
+
+  abandon(spill: Spill): void {
+    this.#parts.store.disk?.abandon(spill)
   }
 
   /** `made` with what is stored of the same representation already (RFC 9111 section 3.4). */
@@ -156,7 +178,7 @@ export class Transfers implements TransferHost {
     if (urls.length === 0) return
     const keys = urls.flatMap((url) => this.keysOfUrl(url))
     const { doomed } = cause
-    this.purge({ ...nothingElse, keys: [...new Set([cause.asked.key, ...keys])] })
+    this.purge({ ...emptyOrder, keys: [...new Set([cause.asked.key, ...keys])] })
     cause.doomed = doomed
   }
 
@@ -164,6 +186,13 @@ export class Transfers implements TransferHost {
   purge(order: PurgeOrder): number {
     const count = this.purger.purge(order, this.now())
     this.statistics.purged += count
+    return count
+  }
+
+  /** As `purge`; resolves once nothing of it can come back, whatever happens. */
+  async purgeForGood(order: PurgeOrder): Promise<number> {
+    const count = this.purge(order)
+    await this.#parts.store.disk?.durable()
     return count
   }
 
@@ -211,7 +240,8 @@ export class Transfers implements TransferHost {
     }
     const effective = effectiveDirectives(headers)
     const lifetime = freshnessLifetime(response, effective, rules.heuristics)
-    stored.refresh(headers, timingOf(response, effective, lifetime, rules.doubtfulAge))
+    const timing = timingOf(response, effective, lifetime, rules.doubtfulAge)
+    this.refreshed(stored, headers, timing)
   }
 
   /** True where answers for `key` are known to be for one client only (hit-for-miss). */
@@ -244,9 +274,9 @@ export class Transfers implements TransferHost {
   #sameVariant(transfer: Transfer, request: FieldSource): boolean {
     const { keyed } = transfer.asked.policy
     if (keyed.length > 0 && !sameValues(keyed, transfer.asked.fields, request)) return false
-    const known = this.#parts.store.variants(transfer.asked.key).at(-1)
+    const known = this.#parts.store.newestSelector(transfer.asked.key)
     if (!known) return true
-    const { names } = known.selector
+    const { names } = known
     return sameValues(names, transfer.asked.fields, request)
   }
 
@@ -268,13 +298,4 @@ export class Transfers implements TransferHost {
 function sameValues(names: readonly string[], one: FieldSource, other: FieldSource): boolean {
   const theirs = selectingValues(names, one)
   return selectingValues(names, other).every((value, at) => value === theirs[at])
-}
-
-const nothingElse: PurgeOrder = {
-  keys: [],
-  tags: [],
-  prefixes: [],
-  hosts: [],
-  all: false,
-  soft: false,
 }

@@ -18,12 +18,12 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-/** Default settings of an edge with `changes`; all ports free ones. */
+/** Default settings of an edge with `changes`; all ports free ones, nothing on disk. */
 export function settingsFor(origin: string, changes: Partial<EdgeSettings> = {}): EdgeSettings {
   const values = Object.fromEntries(
     Object.entries(edgeSettings).map(([name, setting]) => [name, setting.default]),
   ) as unknown as EdgeSettings
-  return { ...values, origin, port: 0, adminPort: 0, ...changes }
+  return { ...values, origin, port: 0, adminPort: 0, diskBytes: 0, ...changes }
 }
 
 /** Our edge in this process. */

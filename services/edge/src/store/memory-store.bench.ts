@@ -5,6 +5,8 @@ import { memoryBytes } from '@spate/runtime/host'
 import { hitRatio, sampleResponse, Zipf } from './hit-ratio.ts'
 import { MemoryStore } from './memory-store.ts'
 import { Purger } from './purge.ts'
+import { emptyOrder } from './response-index.ts'
+import { Tiers } from './tiers.ts'
 
 /** Memory tier: hit ratios, cost of a look-up by number of objects, purge by tag, bytes an object. */
 export async function run(): Promise<BenchTable> {
@@ -69,11 +71,11 @@ function lookupRows(): BenchTable['rows'] {
 
 function purgeRow(): BenchTable['rows'][number] {
   const rounds = [1, 2, 3, 4, 5].map(() => {
-    const store = new MemoryStore(2 ** 40)
+    const store = new Tiers(2 ** 40, undefined)
     for (let at = 0; at < 100_000; at++)
       store.put(sampleResponse(`http://sample.example/${at}`, 0, 'one'))
     const purger = new Purger(store, new Set())
-    const order = { keys: [], tags: ['one'], prefixes: [], hosts: [], all: false, soft: false }
+    const order = { ...emptyOrder, tags: ['one'] }
     const startMs = systemClock.elapsed()
     purger.purge(order, 0)
     return systemClock.elapsed() - startMs

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { SeededChance } from '@spate/runtime/chance'
 import { hitRatio, sampleResponse } from './hit-ratio.ts'
 import { MemoryStore, variantsMax } from './memory-store.ts'
+import { emptyOrder } from './response-index.ts'
 import { StoredResponse } from './stored-response.ts'
 
 const anyone = { get: (): undefined => undefined }
@@ -31,14 +32,16 @@ test('bytes and indexes agree with a naive count after any history', () => {
         if (find) store.find(name, anyone)
         else if (remove) for (const stored of store.variants(name)) store.remove(stored)
         else store.put(sampleResponse(name, bytes, `t${key % 3}`))
-        const all = [...store.all()]
+        const all = [...store.named({ ...emptyOrder, all: true })]
         assert.equal(
           store.figures.bytes,
           all.reduce((sum, stored) => sum + stored.bytes, 0),
         )
         assert.ok(store.figures.bytes <= store.bytesMax)
-        assert.equal(store.ofHost('sample.example').size, all.length)
-        const tagged = ['t0', 't1', 't2'].map((tag) => store.tagged(tag).size)
+        assert.equal(store.named({ ...emptyOrder, hosts: ['sample.example'] }).size, all.length)
+        const tagged = ['t0', 't1', 't2'].map(
+          (tag) => store.named({ ...emptyOrder, tags: [tag] }).size,
+        )
         assert.equal(
           tagged.reduce((sum, size) => sum + size, 0),
           all.length,

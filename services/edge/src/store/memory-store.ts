@@ -11,6 +11,7 @@
  */
 import type { FieldSource } from '../domain/fields.ts'
 import { selects, type Selector } from '../domain/vary.ts'
+import { ResponseIndex, sameSelectors, type PurgeOrder } from './response-index.ts'
 import type { StoredResponse } from './stored-response.ts'
 
 /** Most responses kept for one key; the oldest goes first. */
@@ -31,9 +32,7 @@ export interface MemoryFigures {
 /** Stored responses in memory. */
 export class MemoryStore {
   readonly bytesMax: number
-  readonly #byKey = new Map<string, StoredResponse[]>()
-  readonly #byTag = new Map<string, Set<StoredResponse>>()
-  readonly #byHost = new Map<string, Set<StoredResponse>>()
+  readonly #index = new ResponseIndex<StoredResponse>()
   readonly #charged = new Map<StoredResponse, number>()
   #newest: StoredResponse | undefined
   #oldest: StoredResponse | undefined
@@ -41,9 +40,12 @@ export class MemoryStore {
   #bytes = 0
   #evicted = 0
   #refused = 0
+  readonly #onEvicted: (stored: StoredResponse) => void
 
-  constructor(bytesMax: number) {
+  /** `onEvicted` hears of responses that had to make room; not of those that were taken out. */
+  constructor(bytesMax: number, onEvicted: (stored: StoredResponse) => void = () => {}) {
     this.bytesMax = bytesMax
+    this.#onEvicted = onEvicted
   }
 
   get figures(): MemoryFigures {
@@ -63,20 +65,14 @@ export class MemoryStore {
 
   /** All responses of `key`, newest last; empty where there are none. */
   variants(key: string): readonly StoredResponse[] {
-    return this.#byKey.get(key) ?? []
+    return this.#index.variants(key)
   }
 
   /** The newest whole response of `key` that `request` selects; undefined where none. O(variants). */
   find(key: string, request: FieldSource): StoredResponse | undefined {
-    const variants = this.#byKey.get(key)
-    if (!variants) return undefined
-    for (let at = variants.length - 1; at >= 0; at--) {
-      const stored = variants[at] as StoredResponse
-      if (stored.partial || !selects(stored.selector, request)) continue
-      stored.visited = true
-      return stored
-    }
-    return undefined
+    const stored = this.#index.find(key, request)
+    if (stored) stored.visited = true
+    return stored
   }
 
   /** The newest part of `key` with `selector`, or that `request` selects; undefined where none. O(variants). */
@@ -91,27 +87,19 @@ export class MemoryStore {
   /** Stores `stored` in place of what has its selector; false where it is too large. */
   put(stored: StoredResponse): boolean {
     const bytes = stored.bytes
-    for (const other of this.variants(stored.key)) {
-      if (sameSelector(other, stored)) this.remove(other)
-    }
+    for (let other = this.#index.same(stored); other; other = this.#index.same(stored))
+      this.remove(other)
     if (bytes > this.objectBytesMax) {
       this.#refused++
       return false
     }
     while (this.#bytes + bytes > this.bytesMax && this.#evict());
-    const variants = this.#byKey.get(stored.key)
-    if (!variants) this.#byKey.set(stored.key, [stored])
-    else {
-      if (variants.length >= variantsMax) this.remove(variants[0] as StoredResponse)
-      const list = this.#byKey.get(stored.key)
-      if (list) list.push(stored)
-      else this.#byKey.set(stored.key, [stored])
-    }
+    const variants = this.#index.variants(stored.key)
+    if (variants.length >= variantsMax) this.remove(variants[0] as StoredResponse)
     this.#link(stored)
     this.#charged.set(stored, bytes)
     this.#bytes += bytes
-    for (const tag of stored.tags) addTo(this.#byTag, tag, stored)
-    addTo(this.#byHost, stored.host, stored)
+    this.#index.add(stored)
     return true
   }
 
@@ -121,12 +109,8 @@ export class MemoryStore {
     if (bytes === undefined) return
     this.#charged.delete(stored)
     this.#bytes -= bytes
-    const variants = this.#byKey.get(stored.key)
-    if (variants && variants.length > 1) variants.splice(variants.indexOf(stored), 1)
-    else this.#byKey.delete(stored.key)
     this.#unlink(stored)
-    for (const tag of stored.tags) removeFrom(this.#byTag, tag, stored)
-    removeFrom(this.#byHost, stored.host, stored)
+    this.#index.delete(stored)
   }
 
   /** True while `stored` is in the tier. */
@@ -134,24 +118,9 @@ export class MemoryStore {
     return this.#charged.has(stored)
   }
 
-  /** Responses that carry `tag`. */
-  tagged(tag: string): ReadonlySet<StoredResponse> {
-    return this.#byTag.get(tag) ?? nothing
-  }
-
-  /** Responses of `host`. */
-  ofHost(host: string): ReadonlySet<StoredResponse> {
-    return this.#byHost.get(host) ?? nothing
-  }
-
-  /** Hosts that have responses. */
-  hosts(): IterableIterator<string> {
-    return this.#byHost.keys()
-  }
-
-  /** Every response, oldest first. */
-  all(): IterableIterator<StoredResponse> {
-    return this.#charged.keys()
+  /** All that `order` names. O(responses found), save prefixes: O(responses of their host). */
+  named(order: PurgeOrder): Set<StoredResponse> {
+    return this.#index.named(order)
   }
 
   #evict(): boolean {
@@ -164,6 +133,7 @@ export class MemoryStore {
     this.#hand = at.newer
     this.#evicted++
     this.remove(at)
+    this.#onEvicted(at)
     return true
   }
 
@@ -184,38 +154,4 @@ export class MemoryStore {
     stored.newer = undefined
     stored.older = undefined
   }
-}
-
-const nothing: ReadonlySet<StoredResponse> = new Set()
-
-function sameSelector(one: StoredResponse, other: StoredResponse): boolean {
-  if ((one.partial === undefined) !== (other.partial === undefined)) return false
-  return sameSelectors(one.selector, other.selector)
-}
-
-function sameSelectors(left: Selector, right: Selector): boolean {
-  return (
-    left.names.length === right.names.length &&
-    left.names.every((name, at) => name === right.names[at] && left.values[at] === right.values[at])
-  )
-}
-
-function addTo(
-  index: Map<string, Set<StoredResponse>>,
-  name: string,
-  stored: StoredResponse,
-): void {
-  const set = index.get(name)
-  if (set) set.add(stored)
-  else index.set(name, new Set([stored]))
-}
-
-function removeFrom(
-  index: Map<string, Set<StoredResponse>>,
-  name: string,
-  stored: StoredResponse,
-): void {
-  const set = index.get(name)
-  set?.delete(stored)
-  if (set?.size === 0) index.delete(name)
 }

@@ -4,6 +4,20 @@ import { currentAgeMs, type Timing } from '../domain/freshness.ts'
 import type { ContentRange } from '../domain/ranges.ts'
 import type { Selector } from '../domain/vary.ts'
 
+/** A body that lies elsewhere than in memory and is read piece by piece. */
+export interface BodySource {
+  /** Bytes in all. */
+  readonly length: number
+  /** Bytes `first` to `last`, both included; what was damaged throws instead of coming out. */
+  stream(first: number, last: number): AsyncIterable<Uint8Array>
+}
+
+/** Where the disk tier keeps a response; only that tier looks inside. */
+export interface DiskPlace {
+  /** False once it is purged, replaced or made room for. */
+  readonly live: boolean
+}
+
 /** What a stored response is made of. */
 export interface StoredParts {
   readonly key: string
@@ -14,7 +28,9 @@ export interface StoredParts {
   readonly selector: Selector
   readonly timing: Timing
   readonly tags: readonly string[]
+  /** Empty where `source` has it. */
   readonly body: Uint8Array
+  readonly source?: BodySource | undefined
   /** Which bytes `body` holds; undefined where it is whole. */
   readonly partial: ContentRange | undefined
 }
@@ -32,7 +48,7 @@ const cacheOnlyFields: ReadonlySet<string> = new Set([
 /** Bytes one stored response costs beside key, fields and body: objects, index and list links. */
 export const entryOverheadBytes = 1200
 
-/** One response in the memory tier: what the origin said, and the bytes of a hit made from it. */
+/** One response in the memory tier: what the origin said, and the bytes of a hit made from it. A large one has its body on disk. */
 export class StoredResponse {
   readonly key: string
   readonly host: string
@@ -40,7 +56,13 @@ export class StoredResponse {
   readonly selector: Selector
   readonly tags: readonly string[]
   readonly body: Uint8Array
+  /** Where the body is read from; undefined where `body` is it. */
+  readonly source: BodySource | undefined
+  /** Bytes of the body, wherever it lies. */
+  readonly length: number
   readonly partial: ContentRange | undefined
+  /** Its copy on disk; undefined where there is none. */
+  place: DiskPlace | undefined
   headers: FieldList
   timing: Timing
   /** True while a background validation of it runs. */
@@ -49,7 +71,6 @@ export class StoredResponse {
   visited = false
   newer: StoredResponse | undefined
   older: StoredResponse | undefined
-  linked = false
   #staticHead: string | undefined
   #head: Buffer | undefined
   #headAge = -1
@@ -63,6 +84,8 @@ export class StoredResponse {
     this.timing = parts.timing
     this.tags = parts.tags
     this.body = parts.body
+    this.source = parts.source
+    this.length = parts.source?.length ?? parts.body.length
     this.partial = parts.partial
   }
 
@@ -128,6 +151,6 @@ export class StoredResponse {
     let text = `HTTP/1.1 ${this.status} ${reason}\r\n`
     const fields = this.clientFields()
     for (let at = 0; at < fields.length; at += 2) text += `${fields[at]}: ${fields[at + 1]}\r\n`
-    return this.status === 204 ? text : `${text}content-length: ${this.body.length}\r\n`
+    return this.status === 204 ? text : `${text}content-length: ${this.length}\r\n`
   }
 }
