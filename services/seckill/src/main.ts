@@ -8,6 +8,7 @@ import { faultAnswer } from './answers.ts'
 import { openBooks } from './books.ts'
 import { Gate, gateRules } from './gate/gate.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
+import { StockFlags } from './gate/stock-flags.ts'
 import type { SeckillOptions } from './options.ts'
 import { OrderWatch } from './order-watch.ts'
 import { auditRoutes } from './routes/audit-routes.ts'
@@ -31,6 +32,13 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const folder = `${options.dataDir}/seckill`
   const gate = await Gate.open({ settings, rules, folder, ledger, clock, log, tracer })
   lifecycle.add({ name: 'gate', stop: () => gate.close() })
+  const flags = new StockFlags({
+    ledger,
+    clock,
+    log,
+    ...(options.eventLog ? { eventLog: options.eventLog } : {}),
+  })
+  lifecycle.add({ name: 'stock flags', stop: () => flags.close() })
   const streams = new QueueStreams(clock, settings.queueStreamsMax)
   const desk: Desk = { ledger, watch, tracer, links, gate }
   const checks = {
@@ -42,7 +50,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const orders = { ...desk, ...books, ...till, adminToken, paymentsSigned }
   const calls = [
     ...purchaseRoutes(desk),
-    ...gateRoutes(desk, streams),
+    ...gateRoutes(desk, streams, flags),
     ...campaignRoutes(desk),
     ...orderRoutes(orders),
     ...paymentRoutes(orders, till.key),

@@ -114,6 +114,17 @@ export interface QueueJson extends Partial<TicketJson> {
   readonly etaMs?: number
 }
 
+/** Whether a product can be had: value of an event on the topic `stock`, and of `GET /seckill/stock`. */
+export interface StockFlagJson {
+  readonly type: 'stock.soldout' | 'stock.available'
+  readonly productId: string
+  readonly epoch: number
+  /** Of two flags with the same epoch the greater version is newer. */
+  readonly version: number
+  readonly remaining: number
+  readonly atMs: number
+}
+
 /** Body of `POST /seckill/risk/reviews`. */
 export interface ReviewBody {
   readonly userId: string

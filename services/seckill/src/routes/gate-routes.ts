@@ -19,6 +19,7 @@ import {
   type TicketBody,
 } from '../gate/contract.ts'
 import type { RiskReview } from '../gate/risk-desk.ts'
+import type { StockFlags } from '../gate/stock-flags.ts'
 import { gateAnswer, type Desk } from './desk.ts'
 import { queueJson, settled, ticketJson, unchanging } from './queue-view.ts'
 import type { QueueStreams } from './queue-streams.ts'
@@ -27,8 +28,26 @@ const queuePath = '/seckill/queue/{productId}'
 const noStore = ['cache-control', 'no-store']
 
 /** Tickets, waiting rooms and the review list. */
-export function gateRoutes(desk: Desk, streams: QueueStreams): Route[] {
-  return [...ticketRoutes(desk), ...queueRoutes(desk, streams), ...reviewRoutes(desk)]
+export function gateRoutes(desk: Desk, streams: QueueStreams, flags: StockFlags): Route[] {
+  return [
+    ...ticketRoutes(desk),
+    ...queueRoutes(desk, streams),
+    ...reviewRoutes(desk),
+    {
+      method: 'GET',
+      path: '/seckill/stock',
+      name: 'listStock',
+      summary: 'What is sold out; by events, as it changes, where text/event-stream is accepted',
+      handler: (request) =>
+        wantsEvents(request)
+          ? flags.stream(request)
+          : jsonResponse(200, { stock: flags.all() }, noStore),
+    },
+  ]
+}
+
+function wantsEvents(request: Request): boolean {
+  return (request.headers.get('accept') ?? '').includes('text/event-stream')
 }
 
 function ticketRoutes(desk: Desk): Route[] {
@@ -232,7 +251,7 @@ async function watch(
     named === undefined && desk.gate.anonymous
       ? undefined
       : await desk.gate.identity(request, named)
-  if (!(request.headers.get('accept') ?? '').includes('text/event-stream'))
+  if (!wantsEvents(request))
     return jsonResponse(200, await queueJson(desk, campaign, userId), noStore)
   return streams.answer(request, 'position', async () => {
     // A campaign of the product that began anew is another line.
