@@ -53,6 +53,25 @@ const services: readonly Service[] = [
     install: buildCollector,
   },
   {
+    name: 'onnxruntime',
+    why: 'models in process: the optional peer of recommend (288 MB)',
+    packages: [],
+    present: () =>
+      existsSync(join(serversFolder, 'onnxruntime', 'node_modules', 'onnxruntime-node')),
+    install: () =>
+      run('npm', [
+        ...['install', '--prefix', join(serversFolder, 'onnxruntime'), '--ignore-scripts'],
+        ...['--no-audit', '--no-fund', 'onnxruntime-node@1.30.0'],
+      ]),
+  },
+  {
+    name: 'model-server-stubs',
+    why: 'generated Python stubs of TensorFlow Serving and KServe: conformance of the model client',
+    packages: [],
+    present: () => existsSync(join(serversFolder, 'model-server-stubs', 'tensorflow_serving')),
+    install: installStubs,
+  },
+  {
     name: 'grpcurl',
     why: 'a public gRPC client, built from its Go module',
     packages: [],
@@ -106,6 +125,17 @@ function goInstall(module: string): boolean {
 function goEnv(): Record<string, string> {
   const folder = (go ?? '').replace(/\/go$/, '')
   return { GOBIN: serversFolder, PATH: `${folder}:${process.env['PATH'] ?? ''}` }
+}
+
+/** Stubs without the packages they belong to: those bring gigabytes that messages do not need. */
+function installStubs(): boolean {
+  const target = join(serversFolder, 'model-server-stubs')
+  const pip = ['-m', 'pip', 'install', '-q', '--target', target]
+  const stubs = ['tensorflow-serving-api==2.13.1', 'pythie-serving==3.4.3', 'tritonclient==2.73.0']
+  return (
+    run('python3', [...pip, 'protobuf==7.36.2', 'grpcio==1.85.3']) &&
+    run('python3', [...pip, '--no-deps', ...stubs])
+  )
 }
 
 /** Runs `task` with Debian told not to start the servers it installs: tests start their own. */

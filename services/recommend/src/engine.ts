@@ -13,6 +13,9 @@ import { Warmups } from './features/warmups.ts'
 import { Ingest, topics } from './ingest.ts'
 import type { AskChannel } from './recall/recall.ts'
 import { learningOf } from './rank-settings.ts'
+import { configuredRanker } from './rank/configured-ranker.ts'
+import { GuardedRanker } from './rank/guarded-ranker.ts'
+import type { Ranker } from './rank/ranker.ts'
 import { Ranking } from './rank/ranking.ts'
 import { Recommender } from './recommender.ts'
 import { ServedLog } from './served-log.ts'
@@ -36,6 +39,8 @@ export interface EngineOptions {
   readonly keyValue?: KeyValue
   /** Asks a recall channel; for tests of degradation. */
   readonly ask?: AskChannel
+  /** Ranks in place of what the settings name; for tests of degradation. */
+  readonly ranker?: Ranker
 }
 
 /** Group name of our subscriptions. The offsets that count are kept with the state. */
@@ -55,6 +60,8 @@ export class Engine {
   readonly trainer: Trainer
   readonly feedback: Feedback
   readonly servedLog: ServedLog
+  /** The model outside of the engine; absent where the engine ranks by itself. */
+  readonly model: GuardedRanker | undefined
   readonly features: FeatureCache
   readonly warmups: Warmups
   readonly #options: EngineOptions
@@ -66,6 +73,7 @@ export class Engine {
   #savedAt = 0
   #saving: Promise<void> | undefined
   #caughtUp = false
+  #modelTried = false
 
   private constructor(options: EngineOptions, snapshots: Snapshots, parts: EngineParts) {
     const { settings, clock, log, telemetry, eventLog, ask } = options
@@ -85,6 +93,8 @@ export class Engine {
     this.features = new FeatureCache({ ...options, ...settings, store, state: this.state })
     this.warmups = new Warmups({ ...options, ...settings, cache: this.features })
     this.feedback = parts.feedback
+    const ranker = options.ranker ?? configuredRanker(settings, options)
+    this.model = ranker && new GuardedRanker({ ...options, ranker, budgetMs: settings.modelBudget })
     this.servedLog = new ServedLog({
       publish: (topic, entries) => eventLog.publish(topic, entries),
       clock,
@@ -92,7 +102,11 @@ export class Engine {
       perSecondMax: settings.servedListsPerSecond,
     })
     this.recommender = new Recommender({
-      ranking: new Ranking({ feedback: this.feedback, depth: settings.rankDepth }),
+      ranking: new Ranking({
+        feedback: this.feedback,
+        depth: settings.rankDepth,
+        ...(this.model ? { outside: this.model } : {}),
+      }),
       feedback: this.feedback,
       servedLog: this.servedLog,
       state: this.state,
@@ -133,6 +147,11 @@ export class Engine {
     return this.#caughtUp
   }
 
+  /** True once the past is read and a model outside was opened and warmed up, or could not be. */
+  get ready(): boolean {
+    return this.#caughtUp && this.#modelTried
+  }
+
   /** Entries that still wait in the log. */
   get lag(): number {
     return this.#subscriptions.reduce((sum, { lag }) => sum + lag, 0)
@@ -161,6 +180,10 @@ export class Engine {
       },
       (caught: unknown) => log.error('the event log cannot be read', {}, caught),
     )
+    this.#modelTried = this.model === undefined
+    void this.model?.start().then(() => {
+      this.#modelTried = true
+    })
     this.trainer.start()
     this.#timer = clock.every(settings.snapshotEveryMs, () => {
       this.checkpoint().catch((caught: unknown) => log.error('no snapshot', {}, caught))
@@ -190,6 +213,7 @@ export class Engine {
     this.#timer?.cancel()
     await Promise.all([this.trainer.stop(), this.warmups.stop()])
     await this.servedLog.close()
+    await this.model?.stop()
     await Promise.all(this.#subscriptions.map((each) => each.close()))
     await this.#saving
     await this.#save()

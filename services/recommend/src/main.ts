@@ -16,6 +16,7 @@ import type { Log } from '@spate/runtime/log'
 import type { KeyValue } from '@spate/state/key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Engine } from './engine.ts'
+import type { Ranker } from './rank/ranker.ts'
 import type { AskChannel } from './recall/recall.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
 import { recommendRoutes } from './routes.ts'
@@ -36,6 +37,8 @@ export interface StartRecommendOptions {
   readonly keyValue?: KeyValue
   /** Asks a recall channel; for tests of degradation. */
   readonly ask?: AskChannel
+  /** Ranks in place of what the settings name; for tests of degradation. */
+  readonly ranker?: Ranker
 }
 
 /** A recommend program that runs. */
@@ -49,7 +52,7 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
   const engine = await Engine.open({ ...options, folder: join(options.dataDir, 'recommend') })
   const lifecycle = new Lifecycle({ clock, log })
   const state = (): { ready: boolean; detail: string } =>
-    engine.caughtUp
+    engine.ready
       ? { ready: true, detail: `${engine.state.catalogue.size} items` }
       : { ready: false, detail: `reading the event log, ${engine.lag} entries to go` }
   const common = [
@@ -104,11 +107,30 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
 
 function parts(engine: Engine): Pick<
   Engine,
-  'recommender' | 'ingest' | 'state' | 'served' | 'trainer' | 'features' | 'warmups'
+  | 'recommender'
+  | 'ingest'
+  | 'state'
+  | 'served'
+  | 'trainer'
+  | 'features'
+  | 'warmups'
+  | 'feedback'
+  | 'model'
 > & {
   readonly applied: () => Promise<void>
 } {
-  const { recommender, ingest, state, served, trainer, features, warmups } = engine
+  const { recommender, ingest, state, served, trainer, features, warmups, feedback, model } = engine
   const applied = (): Promise<void> => engine.applied()
-  return { recommender, ingest, state, served, trainer, features, warmups, applied }
+  return {
+    recommender,
+    ingest,
+    state,
+    served,
+    trainer,
+    features,
+    warmups,
+    feedback,
+    model,
+    applied,
+  }
 }

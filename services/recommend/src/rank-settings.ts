@@ -1,8 +1,17 @@
-import { decimal, duration, integer, type TableOf } from '@spate/runtime/settings'
+import { choice, decimal, duration, integer, text, type TableOf } from '@spate/runtime/settings'
 import { onlineRankerDefaults, type OnlineRankerOptions } from './domain/rank/online-ranker.ts'
 
 /** Settings of ranking and of what it learns from. */
 export interface RankSettings {
+  readonly ranker: 'builtin' | 'onnx' | 'tfserving' | 'kserve'
+  readonly modelServer: string | undefined
+  readonly modelName: string
+  readonly modelVersion: number | undefined
+  readonly modelLabel: string | undefined
+  readonly modelSignature: string
+  readonly modelBudget: number
+  readonly modelFile: string | undefined
+  readonly onnxRuntime: string | undefined
   readonly rankDepth: number
   readonly servedListsPerSecond: number
   readonly learnAfter: number
@@ -14,6 +23,29 @@ export interface RankSettings {
 
 /** Rows of `RankSettings`. */
 export const rankSettings: TableOf<RankSettings> = {
+  ranker: choice(
+    'builtin',
+    ['builtin', 'onnx', 'tfserving', 'kserve'],
+    'Who ranks: the engine itself, an ONNX file in process, TensorFlow Serving, or a KServe v2 server; the engine takes over where that one is late, wrong or away',
+  ),
+  modelServer: text(
+    undefined,
+    'Model server: host:port for gRPC, or an http(s) URL for the REST API of TensorFlow Serving',
+    {
+      pattern: /^(?:https?:\/\/\S+|[^\s/:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5})$/,
+      expected: 'host:port, or a URL like http://127.0.0.1:8501',
+    },
+  ),
+  modelName: text('ranker', 'Name of the model on the server'),
+  modelVersion: integer(undefined, 0, 2 ** 53 - 1, 'A fixed version; the newest where unset'),
+  modelLabel: text(undefined, 'A version label like stable; goes before modelVersion'),
+  modelSignature: text('serving_default', 'Signature of the model (TensorFlow Serving)'),
+  modelBudget: duration(50, 1, 10_000, 'Time a model outside may take for one list'),
+  modelFile: text(undefined, 'ONNX file, where ranker is onnx'),
+  onnxRuntime: text(
+    undefined,
+    'Folder with node_modules/onnxruntime-node, where it is not beside the engine',
+  ),
   rankDepth: integer(200, 1, 1000, 'Candidates a ranking model is asked about'),
   servedListsPerSecond: integer(
     200,

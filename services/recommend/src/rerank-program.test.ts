@@ -5,11 +5,10 @@ import { startTestProgram, type TestProgram } from './testing/program.ts'
 let program: TestProgram
 before(async () => {
   program = await startTestProgram({
-    flags: [
-      ...['--diversity', 'mmr', '--quota', 'category=3', '--pinned', 'i7@2,gone@1'],
-      ...['--sponsored', 'i9', '--sponsored-positions', '4'],
-      ...['--exploration', 'thompson', '--exploration-share', '0.5'],
-    ],
+    flags: (
+      '--diversity mmr --quota category=3 --pinned i7@2,gone@1 --sponsored i9 ' +
+      '--sponsored-positions 4 --exploration thompson --exploration-share 0.5'
+    ).split(' '),
   })
   for (let at = 0; at < 40; at++)
     await program.call('PUT', `/recommend/items/i${at}`, {

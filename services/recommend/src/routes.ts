@@ -13,6 +13,8 @@ import { featureRoutes, type FeatureRouteParts } from './features/feature-routes
 import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
 import type { Ingest } from './ingest.ts'
 import { isLines, takeLines } from './ndjson.ts'
+import type { Feedback } from './domain/rank/feedback.ts'
+import type { GuardedRanker } from './rank/guarded-ranker.ts'
 import type { Recommender } from './recommender.ts'
 import type { ServedModels } from './served-models.ts'
 import { similarItems } from './similar.ts'
@@ -24,6 +26,9 @@ export interface RouteParts extends ItemRouteParts, FeatureRouteParts {
   readonly served: ServedModels
   readonly trainer: Trainer
   readonly clock: Clock
+  readonly feedback: Feedback
+  /** The model outside of the engine. */
+  readonly model: GuardedRanker | undefined
 }
 
 const numItemsDefault = 20
@@ -202,13 +207,13 @@ function popularRoute({ state, clock }: RouteParts): Route {
   })
 }
 
-function modelsRoute({ served, state, trainer }: RouteParts): Route {
+function modelsRoute({ served, state, trainer, feedback, model }: RouteParts): Route {
   return {
     method: 'GET',
     path: '/recommend/models',
     name: 'models',
     summary: 'What ranks now, and what it was chosen by',
-    handler: () => {
+    handler: async () => {
       const { name, version, blend, blendWithRepeats, training } = served.now()
       return jsonResponse(200, {
         model: name,
@@ -217,6 +222,8 @@ function modelsRoute({ served, state, trainer }: RouteParts): Route {
         blendWithRepeats,
         training: training ?? null,
         trainings: trainer.runs,
+        learning: feedback.ranker.figures(),
+        outside: (await model?.figures()) ?? null,
         state: {
           items: state.catalogue.size,
           users: state.histories.users,

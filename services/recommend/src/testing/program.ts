@@ -11,6 +11,7 @@ import { createTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import type { SpanRecord } from '@spate/telemetry/span-record'
 import type { EventLog } from '@spate/eventlog/event-log'
 import { startRecommend, type RunningRecommend } from '../main.ts'
+import type { Ranker } from '../rank/ranker.ts'
 import type { AskChannel } from '../recall/recall.ts'
 import { recommendSettings } from '../settings.ts'
 
@@ -60,7 +61,12 @@ export interface AnswerBody {
 
 /** Starts the program; `folder` of an earlier one goes on with its data. */
 export async function startTestProgram(
-  options: { folder?: string; flags?: readonly string[]; ask?: AskChannel } = {},
+  options: {
+    folder?: string
+    flags?: readonly string[]
+    ask?: AskChannel
+    ranker?: Ranker
+  } = {},
 ): Promise<TestProgram> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'recommend-')))
   const { values } = loadSettings(recommendSettings, {
@@ -87,6 +93,7 @@ export async function startTestProgram(
     adminToken: adminToken('a-token-for-tests-only'),
     eventLog,
     ...(options.ask ? { ask: options.ask } : {}),
+    ...(options.ranker ? { ranker: options.ranker } : {}),
   })
   const url = running.urls['traffic'] ?? ''
   return {

@@ -69,7 +69,7 @@ test('a step goes down the slope that differences show', () => {
   vectors[place] = old
   machine.learn(row, 1)
   // AdaGrad's first step is the rate against the sign of the slope.
-  const moved = (vectors[place] as number) - old
+  const moved = (vectors[place] ?? 0) - old
   assert.equal(Math.sign(moved), -Math.sign(slope))
   assert.ok(Math.abs(Math.abs(moved) - options.rate) < 1e-3)
 })

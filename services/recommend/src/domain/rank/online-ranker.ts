@@ -142,7 +142,7 @@ export class OnlineRanker {
     const item = pending.list.items[at]
     if (!item) return { kind: 'not_in_list' }
     if (kind === 'impression') pending.examined[at] = 1
-    const outcome = outcomeOf(kind)
+    const outcome = outcomes[kind]
     const before = pending.outcomes[at] as number
     if (outcome > before) {
       pending.outcomes[at] = outcome
@@ -253,18 +253,14 @@ export class OnlineRanker {
   }
 }
 
-function outcomeOf(kind: EventKind): number {
-  switch (kind) {
-    case 'purchase':
-      return 3
-    case 'cart':
-      return 2
-    case 'click':
-    case 'view':
-      return 1
-    default:
-      return 0
-  }
+/** What a kind says of an item that was shown. */
+const outcomes: Readonly<Record<EventKind, number>> = {
+  purchase: 3,
+  cart: 2,
+  click: 1,
+  view: 1,
+  other: 0,
+  impression: 0,
 }
 
 /** Places of a list the user has looked at: as the client said, else down to just below the last chosen. */
