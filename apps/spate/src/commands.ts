@@ -4,6 +4,7 @@ import { loadSeckillCommand } from '@spate/lab/load-seckill'
 import { simCommand } from '@spate/lab/sim'
 import { splitCommand } from '@spate/lab/split'
 import { command, type Command } from '@spate/runtime/command'
+import { auditVerifyCommand } from '@spate/seckill/audit-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
 import { explainCommand, purgeCommand, traceCommand } from './calls.ts'
 import { programCommand } from './one-program.ts'
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   command(splitCommand),
   command(evalCommand),
   simCommand,
+  auditVerifyCommand,
   purgeCommand,
   explainCommand,
   traceCommand,

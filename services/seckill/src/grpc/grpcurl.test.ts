@@ -37,7 +37,7 @@ test('grpcurl lists, describes and calls every method by reflection alone', { sk
   const listed = await run(room.grpc, 'list')
   assert.equal(listed.out, `${service}\n`)
   const described = await run(room.grpc, 'describe', service)
-  const methods = [...described.out.matchAll(/rpc (\w+) /g)].map(([, name]) => name)
+  const methods = [...described.out.matchAll(/rpc (\w+) /g)].map(([, name = '']) => name)
   const called = new Set<string>()
   const call = async (method: string, message: object, admin = false): Promise<Said> => {
     called.add(method)
