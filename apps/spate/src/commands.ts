@@ -3,6 +3,7 @@ import { importCommand } from '@spate/lab/import'
 import { loadSeckillCommand } from '@spate/lab/load-seckill'
 import { simCommand } from '@spate/lab/sim'
 import { splitCommand } from '@spate/lab/split'
+import { trainCommand } from '@spate/lab/train'
 import { command, type Command } from '@spate/runtime/command'
 import { auditVerifyCommand } from '@spate/seckill/audit-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   command(loadSeckillCommand),
   command(importCommand),
   command(splitCommand),
+  command(trainCommand),
   command(evalCommand),
   simCommand,
   auditVerifyCommand,

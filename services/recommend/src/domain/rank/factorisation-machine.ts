@@ -39,9 +39,9 @@ export function emptyRow(): SparseRow {
 }
 
 /** Values beyond this say no more than this. */
-const valueMax = 4
+export const valueMax = 4
 /** Numbers of the vector are mostly logarithms up to about 12; weights like values near 1. */
-const numberScale = 0.25
+export const numberScale = 0.25
 
 /**
  * Row `at` of `rows` as places and values: number j has place j, a token a place behind the
@@ -67,7 +67,7 @@ export function readRow(rows: FeatureRows, at: number, buckets: number, out: Spa
 }
 
 /** Log-odds stay within this. */
-const oddsMax = 30
+export const oddsMax = 30
 /** Steps of one update stay within this. */
 const stepMax = 2
 

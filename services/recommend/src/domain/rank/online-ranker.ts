@@ -170,9 +170,37 @@ export class OnlineRanker {
     for (const pending of this.#waiting.splice(0)) this.#learn(pending)
   }
 
-  /** The machine of one head, for export. */
-  machine(head: Head): FactorisationMachine {
-    return this.#machines[heads.indexOf(head)] as FactorisationMachine
+  /**
+   * Learns rows with known outcomes (0 nothing, 1 click, 2 cart, 3 purchase) at once, as an offline
+   * replay has them; gives the log-worth of each before learning.
+   */
+  teach(rows: FeatureRows, outcomes: readonly number[]): Float64Array {
+    const before = this.logWorth(rows)
+    outcomes.forEach((outcome, at) => {
+      readRow(rows, at, this.options.machine.buckets, this.#row)
+      this.#machines.forEach((machine, head) => {
+        const yes = outcome > head
+        machine.learn(this.#row, yes ? 1 : 0)
+        if (yes) this.#positives[head] = (this.#positives[head] ?? 0) + 1
+      })
+      this.#rows++
+    })
+    return before
+  }
+
+  /** The heads that have a say, with what each is worth, for export. */
+  speakers(): readonly { name: Head; machine: MachineState; worth: number }[] {
+    return heads.flatMap((name, head) =>
+      this.#speaks(head)
+        ? [
+            {
+              name,
+              machine: (this.#machines[head] as FactorisationMachine).save(),
+              worth: this.options.worth[name],
+            },
+          ]
+        : [],
+    )
   }
 
   save(): OnlineRankerState {
@@ -242,11 +270,15 @@ export class OnlineRanker {
     this.#rows++
   }
 
+  #speaks(head: number): boolean {
+    return head === 0 || (this.#positives[head] ?? 0) >= positivesMin
+  }
+
   #logWorthOfRow(): number {
     let worth = 0
     this.#machines.forEach((machine, head) => {
       const name = heads[head] as Head
-      if (head > 0 && (this.#positives[head] ?? 0) < positivesMin) return
+      if (!this.#speaks(head)) return
       worth += this.options.worth[name] * chanceOf(machine.odds(this.#row))
     })
     return Math.log(Math.max(worth, 1e-9))
