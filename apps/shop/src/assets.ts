@@ -23,6 +23,9 @@ export const styles: Asset = asset('shop', 'css')
 /** The script. */
 export const script: Asset = asset('shop', 'js')
 
+/** The worker that finds proofs of work for the waiting room. */
+export const solver: Asset = asset('proof', 'js')
+
 /** The picture in the tab. */
 export const favicon: string =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#0b6468"/>' +

@@ -3,7 +3,7 @@ import { jsonResponse } from '@spate/http/problem'
 import { parseQuery } from '@spate/http/query'
 import type { Route } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
-import { favicon, script, styles } from './assets.ts'
+import { favicon, script, solver, styles } from './assets.ts'
 import { queryCharactersMax } from './catalogue/catalogue.ts'
 import { pictureOf } from './catalogue/picture.ts'
 import { languages } from './catalogue/product.ts'
@@ -40,6 +40,7 @@ export function browseRoutes(shop: Shop): Route[] {
     get('/pictures/{file}', 'picture', (request) => picture(shop, request)),
     get(styles.path, 'styles', (request) => frozen(request, styles.body, styles.type)),
     get(script.path, 'script', (request) => frozen(request, script.body, script.type)),
+    get(solver.path, 'solver', (request) => frozen(request, solver.body, solver.type)),
     get('/favicon.svg', 'favicon', (request) => frozen(request, favicon, 'image/svg+xml')),
     get('/sitemap.xml', 'sitemap', (request) => sitemap(shop, request)),
     get('/robots.txt', 'robots', (request) =>

@@ -8,6 +8,7 @@ import { languages, type Language } from './catalogue/product.ts'
 import { ownRoutes } from './own-routes.ts'
 import { messagePage } from './pages/orders.ts'
 import { securityHeaders } from './replies.ts'
+import { waitingRoutes } from './waiting-routes.ts'
 import { preferredLanguage, siteIn, type Shop } from './shop.ts'
 
 /** What the handler needs beside the shop. */
@@ -20,11 +21,14 @@ export interface ShopHandlerOptions {
 /** The whole shop as one handler. Failures are pages for people and problems for programs. */
 export function createShopHandler(shop: Shop, options: ShopHandlerOptions): Handler {
   const refuse = (fault: Fault, request: Request): Response => refusal(shop, fault, request)
-  return createRouter([...browseRoutes(shop), ...ownRoutes(shop), ...options.extra], {
-    log: options.log,
-    refuse,
-    fallback: (request) => refuse(new Fault('not_found'), request),
-  })
+  return createRouter(
+    [...browseRoutes(shop), ...ownRoutes(shop), ...waitingRoutes(shop), ...options.extra],
+    {
+      log: options.log,
+      refuse,
+      fallback: (request) => refuse(new Fault('not_found'), request),
+    },
+  )
 }
 
 function refusal(shop: Shop, fault: Fault, request: Request): Response {

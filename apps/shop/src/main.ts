@@ -20,6 +20,7 @@ import type { ShopSettings } from './settings.ts'
 import { stockShop, type StockingState } from './stocking.ts'
 import { Upstream } from './upstream.ts'
 import { Visitors } from './visitor.ts'
+import { WaitingRoom } from './waiting.ts'
 
 /** What the shop is started with. */
 export interface ShopOptions {
@@ -107,6 +108,7 @@ function shopOf(
     catalogue,
     clock,
     seckill,
+    waiting: new WaitingRoom(upstreams.seckill, settings.orderTimeoutMs),
     recommend: new Recommend(upstreams.recommend, { catalogue, clock, glanceMs }),
     visitors: new Visitors(adminToken.value),
     stamps: new PageStamps(),

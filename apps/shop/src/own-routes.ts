@@ -129,7 +129,15 @@ async function buyInSale(shop: Shop, request: Request): Promise<Response> {
   const { userId, cookie } = shop.visitors.of(request)
   if (key === undefined)
     return ownPage(confirmPage(site, product, secretBytes(16).toString('hex')), cookie)
+  const { offers } = await shop.seckill.offers(request.context)
+  const queue = offers.find(({ productId }) => productId === product.id)?.queue === true
+  const ticket = queue
+    ? (await shop.waiting.look(product.id, userId, request.context))?.ticket
+    : undefined
+  if (queue && ticket === undefined)
+    return seeOther(`/${site.language}/sale/${product.id}/wait`, cookie)
   const outcome = await shop.seckill.purchase({
+    ...(ticket === undefined ? {} : { ticket }),
     userId,
     productId: product.id,
     key,

@@ -12,12 +12,14 @@ import { PageStamps, etagOf, sharedPage } from './replies.ts'
 import type { CallbackSeal, SimulatedProvider } from './provider.ts'
 import type { Seckill } from './seckill.ts'
 import type { Visitors } from './visitor.ts'
+import type { WaitingRoom } from './waiting.ts'
 
 /** What the routes of the shop work with. */
 export interface Shop {
   readonly catalogue: Catalogue
   readonly clock: Clock
   readonly seckill: Seckill
+  readonly waiting: WaitingRoom
   readonly recommend: Recommend
   readonly visitors: Visitors
   readonly stamps: PageStamps

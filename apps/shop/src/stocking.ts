@@ -182,9 +182,16 @@ export interface CampaignOrder {
   readonly startsAt?: number
   readonly endsAt: number
   readonly reservationTtlMs: number
+  /** People wait in a room and are let in one after the other. */
+  readonly queue?: true
+  readonly proofBits?: number
+  readonly admitPerSecond?: number
 }
 
 const hourMs = 3_600_000
+
+/** The second sale lets people wait for it; no proof of work, so that it works without a script. */
+const waitingSale = { perUserLimit: 1, queue: true, proofBits: 0, admitPerSecond: 5 } as const
 
 /**
  * Campaigns that are missing at `nowMs`: one that runs, and a second one that runs or starts within
@@ -214,7 +221,7 @@ export function salesToOpen(
     const startsAt = nowMs + hourMs / 4
     const endsAt = startsAt + 12 * hourMs
     if (productId !== undefined)
-      missing.push({ ...common, productId, stock: 50, perUserLimit: 1, startsAt, endsAt })
+      missing.push({ ...common, ...waitingSale, productId, stock: 50, startsAt, endsAt })
   }
   return missing
 }

@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api'
 import type { Client } from '@spate/http/client'
+import type { BodyStream } from '@spate/http/exchange'
 import { Fault } from '@spate/runtime/fault'
 
 /** One call to a program behind the shop. */
@@ -67,7 +68,30 @@ export class Upstream {
       retryAfter: answer.headers.get('retry-after') ?? undefined,
     }
   }
+
+  /** The body of an answer as it comes. Throws `bad_gateway` where it is no success. */
+  async stream(
+    path: string,
+    call: Pick<UpstreamCall, 'headers' | 'timeoutMs' | 'context' | 'template'> & {
+      readonly signal: AbortSignal
+    },
+  ): Promise<BodyStream> {
+    const answer = await this.#client.fetch(`${this.#url}${path}`, {
+      timeoutMs: call.timeoutMs,
+      signal: call.signal,
+      bytesMax: streamBytesMax,
+      ...(call.headers && { headers: call.headers }),
+      ...(call.context && { context: call.context }),
+      template: call.template ?? path,
+    })
+    if (answer.ok) return answer.stream()
+    await answer.discard()
+    throw new Fault('bad_gateway', `the answer has status ${answer.status}`)
+  }
 }
+
+/** Bytes of an event stream that is passed on, at most. */
+const streamBytesMax = 16 * 1024 * 1024
 
 function parsed(text: string): unknown {
   if (text === '') return {}

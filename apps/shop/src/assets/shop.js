@@ -110,6 +110,53 @@ for (const note of all('[data-refresh]')) {
   if (delay > 0) setTimeout(() => location.replace(location.pathname), delay)
 }
 
+// The waiting room: the place as it changes. Whenever the kind of page changes, it is asked for anew.
+for (const room of all('[data-wait]')) {
+  const source = new EventSource(room.dataset.wait)
+  source.addEventListener('position', (event) => {
+    const at = JSON.parse(event.data)
+    clockErrorMs = Date.parse(at.now) - Date.now()
+    if (at.status !== room.dataset.status) {
+      source.close()
+      location.reload()
+      return
+    }
+    if (at.ahead === undefined) return
+    const ahead = room.querySelector('[data-ahead]')
+    if (ahead) ahead.textContent = at.ahead.toLocaleString(document.documentElement.lang)
+    const bar = room.querySelector('progress')
+    if (bar) bar.value = at.place > 0 ? Math.floor((100 * (at.place - at.ahead)) / at.place) : 100
+    const eta = room.querySelector('[data-eta]')
+    const minutes = Math.ceil(at.etaMs / 60000)
+    if (eta) {
+      eta.textContent =
+        at.etaMs < 60000 ? eta.dataset.soon : eta.dataset.some.replace('#', String(minutes))
+    }
+  })
+  addEventListener('pagehide', () => source.close())
+}
+
+// A proof of work, where the sale asks for one: found in a worker, then the form goes by itself.
+for (const form of all('form[data-challenge]')) {
+  const worker = new Worker(form.dataset.solver)
+  const button = form.querySelector('button')
+  const proof = form.querySelector('input[name=proof]')
+  let wanted = false
+  worker.onmessage = ({ data }) => {
+    proof.value = data
+    worker.terminate()
+    if (wanted) form.submit()
+  }
+  worker.postMessage({ challenge: form.dataset.challenge, bits: Number(form.dataset.bits) })
+  form.addEventListener('submit', (event) => {
+    if (proof.value !== '') return
+    event.preventDefault()
+    wanted = true
+    button.disabled = true
+    button.textContent = form.dataset.proving
+  })
+}
+
 async function begin() {
   tick()
   setInterval(tick, 500)

@@ -23,6 +23,8 @@ export interface Page {
   readonly categoryId?: string
   /** Marks the page for the script: what was looked at. */
   readonly viewed?: string
+  /** Seconds after which it is asked for again where no script runs. */
+  readonly refreshSeconds?: number
   /** True where search engines should pass by. */
   readonly hidden?: boolean
 }
@@ -42,6 +44,13 @@ export function layout(site: Site, page: Page): Html {
         <title>${title}</title>
         ${page.description ? html`<meta name="description" content="${page.description}" />` : ''}
         ${page.hidden ? html`<meta name="robots" content="noindex" />` : ''}
+        ${
+          page.refreshSeconds
+            ? html`<noscript
+                ><meta http-equiv="refresh" content="${page.refreshSeconds}"
+              /></noscript>`
+            : ''
+        }
         <meta name="color-scheme" content="light dark" />
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="${site.styles}" />

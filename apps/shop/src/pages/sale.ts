@@ -1,8 +1,9 @@
 import { price, type Product } from '../catalogue/product.ts'
 import { html, type Html } from '@spate/http/html'
 import { phrases } from '../words.ts'
+import { waitingPhrases } from '../waiting-words.ts'
 import { layout, ownBlock, type Site } from './layout.ts'
-import { phaseOf, shownOffers, type Offer } from './offers.ts'
+import { phaseOf, shownOffers, type Offer, type OfferPhase } from './offers.ts'
 
 /** Countdown that the script keeps going; without it the time of day stands there. */
 export function countdown(offer: Offer, nowMs: number, site: Site): Html {
@@ -100,27 +101,44 @@ export function salePage(site: Site, product: Product, offer: Offer, nowMs: numb
           <h1>${product.name[language]}</h1>
           <p>${product.description[language]}</p>
           ${prices(product)} ${countdown(offer, nowMs, site)} ${stockBar(offer, site)}
-          <form
-            class="buy"
-            method="post"
-            action="/${language}/sale/${product.id}/buy"
-            data-phase="${phase}"
-            data-starts="${offer.startsAtMs ?? ''}"
-            data-ends="${offer.endsAtMs ?? ''}"
-            data-sold-out="${say.soldOut}"
-            data-ended="${say.ended}"
-          >
-            <input type="hidden" name="key" value="" />
-            <button class="button big" type="submit">
-              ${phase === 'sold_out' ? say.soldOut : say.buySale}
-            </button>
-            <p class="quiet">${say.perUser(offer.perUserLimit)} · ${say.confirmLine}</p>
-          </form>
+          ${offer.queue ? queueForm(site, product, phase) : buyForm(site, product, offer, nowMs)}
         </div>
       </article>
       ${ownBlock(language, product.id)}
     </div>`,
   })
+}
+
+/** The way into the waiting room: open before the start too. */
+function queueForm({ language }: Site, product: Product, phase: OfferPhase): Html {
+  const say = waitingPhrases(language)
+  return phase === 'ended'
+    ? html`<p>${say.ended}</p>`
+    : html`<p class="actions">
+          <a class="button big" href="/${language}/sale/${product.id}/wait">${say.join}</a>
+        </p>
+        <p class="quiet">${say.joinLine}</p>`
+}
+
+function buyForm({ language }: Site, product: Product, offer: Offer, nowMs: number): Html {
+  const say = phrases(language)
+  const phase = phaseOf(offer, nowMs)
+  return html`<form
+    class="buy"
+    method="post"
+    action="/${language}/sale/${product.id}/buy"
+    data-phase="${phase}"
+    data-starts="${offer.startsAtMs ?? ''}"
+    data-ends="${offer.endsAtMs ?? ''}"
+    data-sold-out="${say.soldOut}"
+    data-ended="${say.ended}"
+  >
+    <input type="hidden" name="key" value="" />
+    <button class="button big" type="submit">
+      ${phase === 'sold_out' ? say.soldOut : say.buySale}
+    </button>
+    <p class="quiet">${say.perUser(offer.perUserLimit)} · ${say.confirmLine}</p>
+  </form>`
 }
 
 /** Asked without a key (no script): gives the visitor a form that has one. Never cached. */

@@ -15,7 +15,7 @@ import { KeyRing } from './key-ring.ts'
 import { TicketOffice } from './ticket-office.ts'
 
 /** Attempts of the forgery test; 1,000,000 for the full proof. */
-const forgeries = Number(processHost.env['SPATE_FORGERIES'] ?? 20_000)
+const forgeries = Number(processHost.env['FORGERIES'] ?? 20_000)
 
 const times = { ticketMs: 60_000, challengeMs: 60_000 }
 const bearer: Bearer = { userId: 'ann', productId: 'p', epoch: 1 }
