@@ -220,9 +220,17 @@ test(
         '/en/for-you',
         '/en/orders',
       ].map(shop),
-      ...['/', '/traces', '/logs', '/edge', '/sales', '/recommend?user=demo-0001', '/sampling'].map(
-        consoleUrl,
-      ),
+      ...[
+        '/',
+        '/traces',
+        '/measurements',
+        '/measurements?name=http.server.request.duration',
+        '/logs',
+        '/edge',
+        '/sales',
+        '/recommend?user=demo-0001',
+        '/sampling',
+      ].map(consoleUrl),
     ]
     for (const url of pages) {
       await page.goto(url)

@@ -10,14 +10,17 @@ import { systemClock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
 import { silentLog } from '@spate/runtime/log'
 import { createTelemetry, noTelemetry } from '@spate/telemetry/telemetry'
+import { logDataOf } from '@spate/telemetry/log-data'
+import { LogStore } from '@spate/telemetry/log-store'
+import { MetricStore } from '@spate/telemetry/metric-store'
 import { TraceStore } from '@spate/telemetry/trace-store'
 import { formBytesMax } from './desk-routes.ts'
-import { LogBook } from './log-book.ts'
 import { startConsole } from './main.ts'
 
 const token = 'typed-by-a-person-0123456789'
 const traces = new TraceStore()
-const logs = new LogBook(10)
+const logs = new LogStore()
+const metrics = new MetricStore()
 const seen: {
   method: string
   target: string
@@ -92,14 +95,10 @@ before(async () => {
   root.end()
   traceId = root.spanContext().traceId
   await telemetry.shutdown()
-  logs.sink({
-    timeMs: 1,
-    severity: 'warn',
-    name: 'edge',
-    message: 'slow <origin>',
-    fields: { ms: 5 },
-    traceId,
-  })
+  const said = { severity: 'warn', name: 'spate.edge', message: 'slow <origin>' } as const
+  logs.sink([
+    logDataOf({ timeMs: 1, fields: { ms: 5 }, traceId, ...said }, { 'service.name': 'spate-edge' }),
+  ])
   running = await startConsole({
     settings: {
       host: '127.0.0.1',
@@ -125,6 +124,7 @@ before(async () => {
     telemetry: noTelemetry,
     adminToken: adminToken('console-own-token-0123456789'),
     traces,
+    metrics,
     logs,
   })
 })
@@ -159,6 +159,8 @@ const paths = (): string[] => [
   '/traces',
   `/traces/${traceId}`,
   '/logs',
+  '/measurements',
+  '/measurements?name=spate_telemetry_sampling_probability',
   '/edge?explain=/en',
   '/sales',
   '/recommend?user=u',
@@ -283,87 +285,6 @@ test('the overview refreshes by events, and charts move', async () => {
   const event = JSON.parse(/data: (\{.*\})/.exec(text)?.[1] ?? '{}') as Record<string, string>
   assert.deepEqual(Object.keys(event).sort(), ['campaigns', 'charts', 'latest', 'programs'])
   assert.match(event['programs'] ?? '', /ready/)
-})
-
-test('log records are kept to a limit, newest first, and found by severity and text', () => {
-  const book = new LogBook(3)
-  for (let at = 1; at <= 7; at++)
-    book.sink({
-      timeMs: at,
-      severity: at % 2 ? 'info' : 'error',
-      name: 'x',
-      message: `m${at}`,
-      fields: {},
-    })
-  assert.deepEqual(
-    book.list().map(({ message }) => message),
-    ['m7', 'm6', 'm5'],
-  )
-  assert.deepEqual(
-    book.list({ severity: 'error' }).map(({ message }) => message),
-    ['m6'],
-  )
-  assert.deepEqual(
-    book.list({ text: 'M5' }).map(({ message }) => message),
-    ['m5'],
-  )
-  assert.equal(book.list({ limit: 1 }).length, 1)
-})
-
-test('any program may send traces and logs by OTLP, and finds them here', async () => {
-  const id = 'ab'.repeat(16)
-  const resource = {
-    attributes: [{ key: 'service.name', value: { stringValue: 'their-program' } }],
-  }
-  const span = {
-    traceId: id,
-    spanId: 'cd'.repeat(8),
-    name: 'their work',
-    kind: 1,
-    startTimeUnixNano: '1790000000000000000',
-    endTimeUnixNano: '1790000000005000000',
-  }
-  const record = {
-    timeUnixNano: '1790000000001000000',
-    severityNumber: 17,
-    body: { stringValue: 'their <trouble>' },
-    traceId: id,
-    spanId: 'cd'.repeat(8),
-  }
-  const send = (signal: string, body: unknown): Promise<Response> =>
-    fetch(`${running.urls['otlpHttp']}/v1/${signal}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-  assert.equal(
-    (await send('traces', { resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] }))
-      .status,
-    200,
-  )
-  assert.equal(
-    (await send('logs', { resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }))
-      .status,
-    200,
-  )
-  const { text } = await page(`/traces/${id}`)
-  assert.match(text, /their work/)
-  assert.match(text, /their-program/)
-  assert.match(text, /their &lt;trouble&gt;/)
-})
-
-test('a taken OTLP port is a warning: the console opens all the same', async () => {
-  const { openOtlpIntake } = await import('./otlp-intake.ts')
-  const taken = Number(new URL(running.urls['otlpHttp'] ?? '').port)
-  const intake = await openOtlpIntake({
-    host: '127.0.0.1',
-    grpcPort: 0,
-    httpPort: taken,
-    traces,
-    logs: logs.sink,
-    log: silentLog,
-  })
-  assert.equal(intake, undefined)
 })
 
 test('another site reaches neither the pages by a foreign name nor an action by a form', async () => {

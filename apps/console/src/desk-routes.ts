@@ -5,6 +5,7 @@ import { Fault } from '@spate/runtime/fault'
 import { readCampaigns } from './campaigns.ts'
 import { readSamples } from '@spate/telemetry/exposition-text'
 import { edgePage } from './pages/edge.ts'
+import type { StoreSize } from './pages/memory.ts'
 import { recommendPage } from './pages/recommend.ts'
 import { saleActions, salesPage } from './pages/sales.ts'
 import { samplingPage, type SamplingView, type SelfReport } from './pages/sampling.ts'
@@ -19,7 +20,8 @@ export interface Desk {
   readonly settings: ConsoleSettings
   readonly asker: Asker
   readonly watched: readonly Watched[]
-  readonly store: () => SamplingView['store']
+  /** Stores of this process: how full they are is shown. */
+  readonly stores: Readonly<Record<keyof SamplingView['stores'], { readonly size: StoreSize }>>
   /** For questions that change nothing; actions need the token a user types. */
   readonly adminToken: string
 }
@@ -201,12 +203,15 @@ async function sampling(desk: Desk): Promise<Response> {
           timeoutMs: desk.settings.askTimeoutMs,
         })
         const { samples } = readSamples(await answer.text())
-        return { name, samples: samples.filter((each) => each.name.startsWith('spate_telemetry_')) }
+        const own = /^(spate_telemetry_|spate_log_|otlp_)/
+        return { name, samples: samples.filter((each) => own.test(each.name)) }
       } catch {
         // The panel says that there was no answer.
         return { name, samples: undefined }
       }
     }),
   )
-  return pageResponse(samplingPage({ reports, store: desk.store() }))
+  const { traces, metrics, logs } = desk.stores
+  const sizes = { traces: traces.size, metrics: metrics.size, logs: logs.size }
+  return pageResponse(samplingPage({ reports, stores: sizes }))
 }

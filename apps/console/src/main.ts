@@ -14,17 +14,21 @@ import type { Fault } from '@spate/runtime/fault'
 import type { Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
+import { LogStore } from '@spate/telemetry/log-store'
+import { metricsOf } from '@spate/telemetry/collect'
+import { MetricStore } from '@spate/telemetry/metric-store'
 import { TraceStore, type TraceSummary } from '@spate/telemetry/trace-store'
 import { readCampaigns, type Campaign } from './campaigns.ts'
 import { deskRoutes } from './desk-routes.ts'
-import { LogBook } from './log-book.ts'
 import { openOtlpIntake } from './otlp-intake.ts'
 import { pageResponse } from './page-response.ts'
 import { faultPage } from './pages/layout.ts'
 import { quietClient, type Asker } from './quiet-client.ts'
 import { consoleRoutes, isUpkeep, named, panelsEvent } from './routes.ts'
 import type { Overview } from './pages/overview.ts'
+import { metricsOfSamples } from './scraped-metrics.ts'
 import type { ConsoleSettings } from './settings.ts'
+import { signalRoutes } from './signal-routes.ts'
 import { registrySource, scrapeSource } from './sources.ts'
 import { Watcher, type Watched } from './watcher.ts'
 
@@ -38,14 +42,17 @@ export interface ConsoleOptions {
   readonly adminToken: AdminToken
   /** Finished spans; an empty store where absent. */
   readonly traces?: TraceStore
-  /** Log records of this process; an empty book where absent. */
-  readonly logs?: LogBook
-  /** Telemetry of programs in this process: read as it is, with fine buckets; others are scraped. */
-  readonly telemetries?: readonly Telemetry[]
+  /** Metrics and log records of any program; empty stores where absent. */
+  readonly metrics?: MetricStore
+  readonly logs?: LogStore
+  /** Telemetry of programs in this process, by name: read as it is, with fine buckets; others are scraped. */
+  readonly telemetries?: ReadonlyMap<string, Telemetry>
 }
 
 /** Fewest and most steps the charts show: a young console does not draw an empty past. */
 const stepsShown = { min: 30, max: 150 } as const
+/** Every so many readings all metrics are put into the store, not only those of the overview. */
+const measuredEvery = 5
 /** Traces on the overview. */
 const tracesShown = 12
 
@@ -54,11 +61,11 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   const { settings, clock, chance, log, telemetry } = options
   const client = createClient({ clock, chance })
   const asker = quietClient(client, chance)
-  const traces = options.traces ?? new TraceStore()
-  const logs = options.logs ?? new LogBook()
+  const stores = storesOf(options)
+  const { traces, metrics } = stores
   const [hub, closing] = [new SseHub({ clock }), new AbortController()]
-  const watched = watchedOf(options, asker)
-  let campaigns: readonly Campaign[] | undefined
+  const watched = watchedOf(options, asker, metrics)
+  let [campaigns, rounds]: [readonly Campaign[] | undefined, number] = [undefined, 0]
   const watcher = new Watcher(watched, {
     clock,
     client: asker,
@@ -66,6 +73,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
     pointsMax: settings.historyPoints,
     timeoutMs: settings.askTimeoutMs,
     onRound: async () => {
+      if (++rounds % measuredEvery === 1) measure(options, metrics)
       campaigns = await readCampaigns(asker, settings.seckillUrl, settings.askTimeoutMs)
       if (hub.size > 0) hub.publish(panelsEvent(overview()))
     },
@@ -80,12 +88,13 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   })
   const handler = createRouter(
     [
-      ...consoleRoutes({ traces, logs, hub, overview }),
+      ...consoleRoutes({ ...stores, hub, overview }),
+      ...signalRoutes({ ...stores, now: () => clock.now() }),
       ...deskRoutes({
         settings,
         asker,
         watched,
-        store: () => traces.size,
+        stores,
         adminToken: options.adminToken.value,
       }),
       ...healthRoutes({}, { clock, draining: () => closing.signal.aborted }),
@@ -97,7 +106,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
   const guarded = siteGuard(handler, { hosts: settings.consoleHosts })
   const listener = await listen({ ...settings, handler: guarded, clock, log, telemetry })
   const { host, otlpGrpcPort: grpcPort, otlpHttpPort: httpPort } = settings
-  const intake = await openOtlpIntake({ host, grpcPort, httpPort, traces, logs: logs.sink, log })
+  const intake = await openOtlpIntake({ host, grpcPort, httpPort, ...stores, log })
   log.info('listening', { url: listener.url, port: listener.port })
   const watching = watcher.run(closing.signal)
   return {
@@ -117,6 +126,18 @@ export async function startConsole(options: ConsoleOptions): Promise<Running> {
       await watching
       await client.close()
     },
+  }
+}
+
+function storesOf({
+  traces,
+  metrics,
+  logs,
+}: ConsoleOptions): Required<Pick<ConsoleOptions, 'traces' | 'metrics' | 'logs'>> {
+  return {
+    traces: traces ?? new TraceStore(),
+    metrics: metrics ?? new MetricStore(),
+    logs: logs ?? new LogStore(),
   }
 }
 
@@ -140,8 +161,18 @@ function refuse(fault: Fault, request: Request): Response {
     : problem(fault, request)
 }
 
-function watchedOf(options: ConsoleOptions, asker: Asker): readonly Watched[] {
-  const { settings, clock, telemetries = [] } = options
+/** Puts the registries of this process beside what others send. */
+function measure({ telemetries, clock }: ConsoleOptions, store: MetricStore): void {
+  for (const { metrics, resource } of telemetries?.values() ?? [])
+    store.sink(metricsOf(metrics.collect(), resource, clock.now()))
+}
+
+function watchedOf(
+  options: ConsoleOptions,
+  asker: Asker,
+  metrics: MetricStore,
+): readonly Watched[] {
+  const { settings, clock, telemetries } = options
   const programs = [
     { name: 'edge', url: settings.edgeAdminUrl },
     { name: 'shop', url: settings.shopUrl },
@@ -149,13 +180,22 @@ function watchedOf(options: ConsoleOptions, asker: Asker): readonly Watched[] {
     { name: 'recommend', url: settings.recommendUrl },
   ]
   return programs.map(({ name, url }) => {
-    const telemetry = telemetries.find(({ serviceName }) => serviceName === `spate-${name}`)
+    const telemetry = telemetries?.get(name)
+    let reads = 0
     return {
       name,
       url,
       source: telemetry
         ? registrySource(telemetry, clock)
-        : scrapeSource(asker, { url, timeoutMs: settings.askTimeoutMs, clock }),
+        : scrapeSource(asker, {
+            url,
+            timeoutMs: settings.askTimeoutMs,
+            clock,
+            onSamples: (samples) => {
+              if (++reads % measuredEvery === 1)
+                metrics.sink(metricsOfSamples(samples, `spate-${name}`, clock.now()))
+            },
+          }),
     }
   })
 }

@@ -4,12 +4,10 @@ import { parseQuery } from '@spate/http/query'
 import type { Route } from '@spate/http/router'
 import type { SseHub } from '@spate/http/sse'
 import { Fault } from '@spate/runtime/fault'
-import { severities, type Severity } from '@spate/runtime/log'
+import type { LogStore } from '@spate/telemetry/log-store'
 import type { TraceStore, TraceSummary } from '@spate/telemetry/trace-store'
 import { favicon, script, styles } from './assets.ts'
 import { pageResponse, securityHeaders } from './page-response.ts'
-import type { LogBook } from './log-book.ts'
-import { logsPage } from './pages/logs.ts'
 import { overviewPage, overviewPanels, type Overview } from './pages/overview.ts'
 import { rowsOf, tracePage, traceText } from './pages/trace.ts'
 import { tracesPage } from './pages/traces.ts'
@@ -17,7 +15,7 @@ import { tracesPage } from './pages/traces.ts'
 /** What the routes show. */
 export interface ConsoleView {
   readonly traces: TraceStore
-  readonly logs: LogBook
+  readonly logs: LogStore
   readonly hub: SseHub
   overview(): Overview
 }
@@ -59,7 +57,6 @@ export function consoleRoutes(view: ConsoleView): Route[] {
       const traceId = traceIdIn(request)
       return jsonResponse(200, { traceId, tree: view.traces.tree(traceId) })
     }),
-    get('/logs', 'logs', (request) => logs(view, request)),
     get(styles.path, 'styles', file(styles.body, styles.type)),
     get(script.path, 'script', file(script.body, script.type)),
     get('/favicon.svg', 'favicon', file(favicon, 'image/svg+xml')),
@@ -99,10 +96,16 @@ function found(
     service: query.get('service') ?? '',
     name: query.get('name') ?? '',
     slowerMs: query.get('slower') ?? '',
+    fasterMs: query.get('faster') ?? '',
+    route: query.get('route') ?? '',
+    status: query.get('status') ?? '',
+    attribute: query.get('attribute') ?? '',
     errors: query.get('errors') === '1',
     all: query.get('all') === '1',
   }
   const slower = Number(search.slowerMs)
+  const faster = Number(search.fasterMs)
+  const [key = '', ...value] = search.attribute.split('=')
   const list = view.traces
     .list({
       limit: search.all ? tracesShown : tracesShown * 20,
@@ -110,6 +113,10 @@ function found(
       ...(search.service === '' ? {} : { service: search.service }),
       ...(search.name === '' ? {} : { name: search.name }),
       ...(slower > 0 ? { durationMsMin: slower } : {}),
+      ...(faster > 0 ? { durationMsMax: faster } : {}),
+      ...(search.route === '' ? {} : { route: search.route }),
+      ...(search.status === '' ? {} : { status: search.status }),
+      ...(key === '' ? {} : { attribute: [key.trim(), value.join('=').trim()] as const }),
     })
     .filter((each) => search.all || !isUpkeep(each))
     .slice(0, tracesShown)
@@ -118,7 +125,9 @@ function found(
 
 function traces(view: ConsoleView, request: Request): Response {
   const { list, search } = found(view, request)
-  return pageResponse(tracesPage(list, search, view.traces.services()))
+  return pageResponse(
+    tracesPage(list, search, { services: view.traces.services(), held: view.traces.size }),
+  )
 }
 
 function traceIdIn(request: Request): string {
@@ -136,12 +145,4 @@ function trace(view: ConsoleView, request: Request): Response {
     return textResponse(known ? 200 : 404, traceText(traceId, tree), securityHeaders)
   const page = tracePage(traceId, rowsOf(tree), view.logs.list({ traceId }))
   return pageResponse(page, known ? 200 : 404)
-}
-
-function logs(view: ConsoleView, request: Request): Response {
-  const query = new Map(parseQuery(request.query))
-  const named = query.get('severity') ?? 'info'
-  const severity: Severity = named in severities ? (named as Severity) : 'info'
-  const text = query.get('text') ?? ''
-  return pageResponse(logsPage(view.logs.list({ severity, text }), { severity, text }))
 }

@@ -85,14 +85,22 @@ function newest(sightings: readonly Sighting[]): readonly Sighting[] {
 /** A program anywhere: its `GET /metrics` is read, with the coarse buckets of the text. */
 export function scrapeSource(
   client: Asker,
-  options: { readonly url: string; readonly timeoutMs: number; readonly clock: Clock },
+  options: {
+    readonly url: string
+    readonly timeoutMs: number
+    readonly clock: Clock
+    /** Takes all samples, beside those the charts use. */
+    readonly onSamples?: (samples: readonly Sample[]) => void
+  },
 ): MetricSource {
   return {
     read: async () => {
       const answer = await client.fetch(`${options.url}/metrics`, { timeoutMs: options.timeoutMs })
       const text = await answer.text()
       if (!answer.ok) throw new Fault('bad_gateway', `/metrics answered ${answer.status}`)
-      return readingOf(readSamples(text).samples, options.clock.elapsed())
+      const { samples } = readSamples(text)
+      options.onSamples?.(samples)
+      return readingOf(samples, options.clock.elapsed())
     },
   }
 }

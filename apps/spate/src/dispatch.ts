@@ -11,8 +11,10 @@ import {
   type LogSink,
   type Severity,
 } from '@spate/runtime/log'
+import { limitedSink } from '@spate/runtime/log-limit'
 import { loadSettings, type LoadedSettings } from '@spate/runtime/settings-load'
-import { choice, envOf, text, toggle, type TableOf } from '@spate/runtime/settings'
+import { choice, envOf, integer, text, toggle, type TableOf } from '@spate/runtime/settings'
+import { withOtelVariables } from '@spate/telemetry/otel-environment'
 import { activeIds } from '@spate/telemetry/telemetry'
 import { commandHelp, overview, suggestion, version } from './help.ts'
 import { readSettingsFile } from './settings-file.ts'
@@ -34,6 +36,7 @@ export interface CommandSettings {
   readonly config: string | undefined
   readonly logLevel: Severity
   readonly logFormat: 'auto' | 'text' | 'json'
+  readonly logLimit: number
 }
 
 /** Settings that every command takes beside its own. */
@@ -45,6 +48,13 @@ export const commandSettings: TableOf<CommandSettings> = {
     'auto',
     ['auto', 'text', 'json'],
     'How log lines look; auto is text on a terminal.',
+  ),
+  logLimit: integer(
+    50,
+    0,
+    100_000,
+    'Records of one message that are logged in a second; what is held back is counted and told. 0 sets no limit.',
+    { unit: 'records' },
   ),
 }
 
@@ -99,8 +109,11 @@ async function run(
   found: Command,
   rest: readonly string[],
   commands: readonly Command[],
-  { host, clock, chance, signal, onHangUp }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<number> {
+  const { clock, chance, signal, onHangUp } = surroundings
+  const otel = withOtelVariables(surroundings.host.env)
+  const host = { ...surroundings.host, env: otel.env }
   const table = { ...commandSettings, ...found.settings }
   const foreignEnv = foreignVariables(commands)
   const foreignNames = commands.flatMap(({ settings }) => Object.keys(settings))
@@ -127,7 +140,9 @@ async function run(
     level: values.logLevel,
     format: values.logFormat,
     json: values.json,
+    perSecond: values.logLimit,
   })
+  for (const problem of otel.problems) log.warn('a variable is not used', { problem })
   return await found.run({
     settings: values,
     words,
@@ -165,13 +180,14 @@ interface TerminalLogOptions {
   readonly level: Severity
   readonly format: 'auto' | 'text' | 'json'
   readonly json: boolean
+  readonly perSecond: number
   /** Others that want every record. */
   readonly sinks: readonly LogSink[]
 }
 
 /** Logs go to stderr where stdout carries JSON, so that `--json | jq` works. */
 function terminalLog(options: TerminalLogOptions): Log {
-  const { host, clock, level, format, json, sinks } = options
+  const { host, clock, level, format, json, perSecond, sinks } = options
   const write = (line: string): void => (json ? host.writeError(line) : host.write(line))
   const machine = format === 'json' || (format === 'auto' && !host.interactive)
   const terminal = machine ? jsonSink(write) : textSink(write, host.colours)
@@ -180,10 +196,13 @@ function terminalLog(options: TerminalLogOptions): Log {
     clock,
     level,
     trace: activeIds,
-    sink: (record) => {
-      terminal(record)
-      for (const sink of sinks) sink(record)
-    },
+    sink: limitedSink(
+      (record) => {
+        terminal(record)
+        for (const sink of sinks) sink(record)
+      },
+      { clock, perSecond },
+    ),
   })
 }
 

@@ -30,6 +30,7 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
     chance,
     log,
     addLogSink: (sink) => context.addLogSink(sink),
+    alone: true,
   })
   const lifecycle = new Lifecycle({ clock, log })
   const events = eventLogOf({ folder: foundation.dataDir, clock, log })

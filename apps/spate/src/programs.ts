@@ -133,8 +133,15 @@ export const consoleProgram: Program = program({
   examples: [['spate console', 'http://127.0.0.1:8090/']],
   async start(settings, parts) {
     const { startConsole } = await import('@spate/console/main')
-    const { traces, logs, telemetries } = parts.foundation
-    return startConsole({ settings, ...baseOf('console', parts), traces, logs, telemetries })
+    const { traces, metrics, logs, telemetries } = parts.foundation
+    return startConsole({
+      settings,
+      ...baseOf('console', parts),
+      traces,
+      metrics,
+      logs,
+      telemetries,
+    })
   },
 })
 

@@ -249,6 +249,20 @@ export const metricNames = {
     description: 'Probability with which a new trace is kept now.',
     attributes: [],
   },
+  samplingBudget: {
+    name: 'spate.telemetry.sampling.budget',
+    kind: 'gauge',
+    unit: '{span}',
+    description: 'Spans kept a second at most; 0 sets no limit.',
+    attributes: [],
+  },
+  tracesWaiting: {
+    name: 'spate.telemetry.traces.waiting',
+    kind: 'gauge',
+    unit: '{trace}',
+    description: 'Local traces held back in case another program, or a peer, keeps theirs.',
+    attributes: [],
+  },
   attributesRefused: {
     name: 'spate.telemetry.attributes.refused',
     kind: 'counter',

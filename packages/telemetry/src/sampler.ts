@@ -76,6 +76,11 @@ export class Sampler {
     this.#slotEndMs = this.#budget > 0 ? nowMs + slotMs : Number.POSITIVE_INFINITY
   }
 
+  /** Spans a second it may keep; 0 where there is no limit. */
+  get budget(): number {
+    return this.#budget
+  }
+
   /** Share of new traces kept now. */
   get probability(): number {
     return this.#threshold.probability

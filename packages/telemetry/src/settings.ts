@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   list,
+  text,
   toggle,
   url,
   type TableOf,
@@ -15,16 +16,27 @@ import type { SamplingOptions } from './sampler.ts'
 export interface TelemetrySettings {
   readonly otlp: string | undefined
   readonly otlpProtocol: 'grpc' | 'http/protobuf' | 'http/json'
-  readonly sampling: SamplingOptions['strategy']
+  readonly otlpHeaders: readonly string[]
+  readonly otlpTimeout: number
+  readonly otlpBatch: number
+  readonly otlpDelay: number
+  readonly telemetry: boolean
+  readonly serviceName: string
+  readonly resourceAttributes: readonly string[]
+  readonly sampling: SamplingOptions['strategy'] | 'none'
   readonly sampleRate: number | undefined
   readonly telemetrySpansPerSecond: number
   readonly telemetryFlush: number
   readonly telemetryQueueBytes: number
   readonly telemetrySpillBytes: number
   readonly traceStoreBytes: number
+  readonly metricStoreBytes: number
+  readonly logStoreBytes: number
   readonly telemetryClientAddress: boolean
   readonly telemetryPeers: readonly string[]
 }
+
+const pairs = { pattern: /^[^\s=,]+=[^,]*$/, expected: 'name=value, separated by commas' }
 
 /** Settings every program has for its telemetry; spread them into the program's own table. */
 export const telemetrySettings: TableOf<TelemetrySettings> = {
@@ -40,10 +52,29 @@ export const telemetrySettings: TableOf<TelemetrySettings> = {
     ['grpc', 'http/protobuf', 'http/json'],
     'How they are sent; the receiver decides what it takes.',
   ),
+  otlpHeaders: list([], 'Headers sent along, as name=value, values percent-encoded.', {
+    secret: true,
+    ...pairs,
+  }),
+  otlpTimeout: duration(10_000, 100, 600_000, 'Time one export request may take.'),
+  otlpBatch: integer(1000, 1, 10_000, 'Spans, or log records, of one request.', { unit: 'items' }),
+  otlpDelay: duration(5000, 10, 600_000, 'Longest time a span or log record waits for its batch.'),
+  telemetry: toggle(true, 'Record traces and metrics; off makes all of it cost nothing.'),
+  serviceName: text(
+    'spate',
+    'service.name of the telemetry; the name of the program follows it: spate-edge. A program that runs alone takes any other name as it is.',
+  ),
+  resourceAttributes: list(
+    [],
+    'Attributes of the process, as name=value, values percent-encoded.',
+    {
+      ...pairs,
+    },
+  ),
   sampling: choice(
     'budget',
-    ['budget', 'fixed', 'adaptive', 'tail'],
-    'How traces are chosen: all up to a budget, a fixed share, a share that follows errors, or whole traces judged at their end.',
+    ['budget', 'fixed', 'adaptive', 'tail', 'none'],
+    'How traces are chosen: all up to a budget, a fixed share, a share that follows errors, whole traces judged at their end, or only those a caller chose.',
   ),
   sampleRate: decimal(
     undefined,
@@ -82,6 +113,18 @@ export const telemetrySettings: TableOf<TelemetrySettings> = {
     16 * 1024 ** 3,
     'Memory for the traces the console shows.',
   ),
+  metricStoreBytes: bytes(
+    32 * 1024 ** 2,
+    1024 ** 2,
+    16 * 1024 ** 3,
+    'Memory for the metrics the console shows.',
+  ),
+  logStoreBytes: bytes(
+    16 * 1024 ** 2,
+    1024 ** 2,
+    16 * 1024 ** 3,
+    'Memory for the log records the console shows.',
+  ),
   telemetryClientAddress: toggle(
     false,
     'Put full client addresses into spans. They are personal data: off unless you need them.',
@@ -96,8 +139,29 @@ export const telemetrySettings: TableOf<TelemetrySettings> = {
   ),
 }
 
+/** `name=value` texts as a record, values percent-decoded; one that cannot be decoded stays as it is. */
+export function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    texts.map((each) => {
+      const equals = each.indexOf('=')
+      const value = each.slice(equals + 1).trim()
+      return [each.slice(0, equals).trim(), decoded(value)]
+    }),
+  )
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}
+
 /** The sampling that `settings` ask for. */
 export function samplingOf(settings: TelemetrySettings): SamplingOptions {
+  // One trace in 2^56: none that a caller did not choose.
+  if (settings.sampling === 'none') return { strategy: 'fixed', rate: 0 }
   return {
     strategy: settings.sampling,
     ...(settings.sampleRate === undefined ? {} : { rate: settings.sampleRate }),

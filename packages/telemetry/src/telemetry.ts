@@ -242,10 +242,13 @@ class RecordingTelemetry implements Telemetry {
 
   #observeSelf(gate: AttributeGate, sampler: Sampler): void {
     const probability = this.metrics.gauge(metricNames.samplingProbability).series()
+    this.metrics.gauge(metricNames.samplingBudget).series().set(sampler.budget)
+    const waiting = this.metrics.gauge(metricNames.tracesWaiting).series()
     const refused = this.metrics.counter(metricNames.attributesRefused).series()
     this.#stops.push(
       this.metrics.observe(() => {
         probability.set(sampler.probability)
+        waiting.set(this.#recorder.board.waiting)
         refused.observe(gate.refused)
       }),
     )

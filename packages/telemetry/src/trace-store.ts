@@ -1,4 +1,5 @@
 import { SpanStatusCode } from '@opentelemetry/api'
+import { valueText } from './log-store.ts'
 import type { SpanRecord } from './span-record.ts'
 
 /**
@@ -41,8 +42,15 @@ export interface TraceQuery {
   readonly service?: string
   readonly errorsOnly?: boolean
   readonly durationMsMin?: number
+  readonly durationMsMax?: number
   /** A text that some span's name contains. */
   readonly name?: string
+  /** `http.route` of some span. */
+  readonly route?: string
+  /** `http.response.status_code` of some span: `404`, or `5xx` for all of a class. */
+  readonly status?: string
+  /** An attribute of some span, as text: `['order.id', 'o-1']`; an empty value asks that it is there. */
+  readonly attribute?: readonly [name: string, value: string]
   /** Most traces listed. Default 50. */
   readonly limit?: number
 }
@@ -79,9 +87,15 @@ export class TraceStore {
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Traces held and their estimated bytes. */
-  get size(): { readonly traces: number; readonly bytes: number; readonly dropped: number } {
-    return { traces: this.#traces.size, bytes: this.#bytes, dropped: this.dropped }
+  /** Traces held, their estimated bytes, and the most that may be held. */
+  get size(): {
+    readonly traces: number
+    readonly bytes: number
+    readonly bytesMax: number
+    readonly dropped: number
+  } {
+    const { size } = this.#traces
+    return { traces: size, bytes: this.#bytes, bytesMax: this.#limits.bytes, dropped: this.dropped }
   }
 
   /** All spans of a trace by start; empty where it is not held. O(n log n). */
@@ -123,8 +137,8 @@ export class TraceStore {
       if (query.service !== undefined && !summary.services.includes(query.service)) continue
       if (query.errorsOnly && summary.errors === 0) continue
       if (query.durationMsMin !== undefined && summary.durationMs < query.durationMsMin) continue
-      const { name } = query
-      if (name !== undefined && !spans.some((span) => span.name.includes(name))) continue
+      if (query.durationMsMax !== undefined && summary.durationMs > query.durationMsMax) continue
+      if (!spansFit(spans, query)) continue
       found.push(summary)
     }
     return found
@@ -165,6 +179,31 @@ export class TraceStore {
       return
     }
   }
+}
+
+/** True where for each condition there is a span that meets it. */
+function spansFit(spans: readonly SpanRecord[], query: TraceQuery): boolean {
+  const { name, route, status, attribute } = query
+  const some = (condition: (span: SpanRecord) => boolean): boolean => spans.some(condition)
+  if (name !== undefined && !some((span) => span.name.includes(name))) return false
+  if (route !== undefined && !some(({ attributes }) => attributes['http.route'] === route))
+    return false
+  if (status !== undefined && !some(({ attributes }) => statusFits(attributes, status)))
+    return false
+  if (attribute === undefined) return true
+  const [key, value] = attribute
+  return some(({ attributes }) => {
+    const given = attributes[key]
+    return given !== undefined && (value === '' || valueText(given) === value)
+  })
+}
+
+function statusFits(attributes: SpanRecord['attributes'], wanted: string): boolean {
+  const given = attributes['http.response.status_code']
+  if (given === undefined) return false
+  return wanted.endsWith('xx')
+    ? valueText(given).startsWith(wanted.slice(0, 1))
+    : valueText(given) === wanted
 }
 
 function within(node: { readonly children: readonly unknown[] }, parent: unknown): boolean {

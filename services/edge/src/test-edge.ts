@@ -70,8 +70,6 @@ export interface TestEdge {
   readonly url: string
   readonly adminUrl: string
   readonly adminHeaders: Readonly<Record<string, string>>
-  /** What the settings say when they are read again; throws what a bad file would. */
-  reread: () => Partial<EdgeSettings>
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Seen>
   purge(order: object): Promise<number>
   stop(): Promise<void>
@@ -99,12 +97,9 @@ export async function startTestEdgeBefore(
   dataDir: string = tmpdir(),
 ): Promise<TestEdge> {
   const clock = new VirtualClock(systemClock.now())
-  const settings = (more: Partial<EdgeSettings> = {}): EdgeSettings =>
-    // Moving the clock must not close the client's idle connections.
-    settingsFor(origin.url, { idleMs: 86_400_000, ...changes, ...more })
   const running = await startEdge({
-    settings: settings(),
-    reread: () => settings(it.reread()),
+    // Moving the clock must not close the client's idle connections.
+    settings: settingsFor(origin.url, { idleMs: 86_400_000, ...changes }),
     clock,
     chance: new SeededChance(7),
     log: silentLog,
@@ -116,14 +111,13 @@ export async function startTestEdgeBefore(
   const url = running.urls['traffic'] as string
   const adminUrl = running.urls['admin'] as string
   const adminHeaders = { authorization: `Bearer ${token}` }
-  const it: TestEdge = {
+  return {
     origin,
     clock,
     edge: running.edge,
     url,
     adminUrl,
     adminHeaders,
-    reread: () => ({}),
     get: (path, headers = {}, method = 'GET') => fetchSeen(`${url}${path}`, headers, method),
     purge: async (order) => {
       const { body } = await send(`${adminUrl}/purge`, {
@@ -139,7 +133,6 @@ export async function startTestEdgeBefore(
       await origin.stop()
     },
   }
-  return it
 }
 
 /** What failed tests left running; a file of tests must end by itself. */

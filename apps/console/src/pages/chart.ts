@@ -7,7 +7,10 @@ import { html, Html, type HtmlValue } from '@spate/http/html'
 
 /** One line. Undefined points are gaps. */
 export interface Line {
+  /** Its colour. */
   readonly name: string
+  /** What the legend says where that is not the name. */
+  readonly label?: string
   /** Newest last. */
   readonly points: readonly (number | undefined)[]
 }
@@ -52,6 +55,8 @@ export function pathOf(line: Line, steps: number, top: number): string {
     const x = steps > 1 ? ((first + at) / (steps - 1)) * width : width
     const y = height - (Math.min(value, top) / top) * height
     data += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`
+    // A value between two gaps is a line of no length: its round end shows as a dot.
+    if (!pen && line.points[at + 1] === undefined) data += 'h0'
     pen = true
   }
   return data
@@ -76,7 +81,7 @@ export function lineChart(chart: Chart): Html {
     </div>
     <p class="axis"><span>${minutes} min ago</span><span>now</span></p>
     <ul class="legend">
-      ${lines.map(({ name, points }): HtmlValue => html`<li class="p-${name}"><i></i>${name} <b>${write(points.at(-1))}</b></li>`)}
+      ${lines.map(({ name, label, points }): HtmlValue => html`<li class="p-${name}"><i></i>${label ?? name} <b>${write(points.at(-1))}</b></li>`)}
     </ul>
     ${chart.below ?? ''}
   </figure>`

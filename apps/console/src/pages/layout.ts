@@ -14,6 +14,7 @@ export interface ConsolePage {
 const sections = [
   ['/', 'Overview'],
   ['/traces', 'Traces'],
+  ['/measurements', 'Metrics'],
   ['/logs', 'Logs'],
   ['/edge', 'Edge'],
   ['/sales', 'Flash sale'],

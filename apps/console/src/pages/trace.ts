@@ -1,6 +1,6 @@
 import { SpanStatusCode } from '@opentelemetry/api'
 import { html, type Html, type HtmlValue } from '@spate/http/html'
-import type { LogRecord } from '@spate/runtime/log'
+import type { LogData } from '@spate/telemetry/model'
 import type { SpanRecord } from '@spate/telemetry/span-record'
 import type { SpanTree } from '@spate/telemetry/trace-store'
 import { emptyState, layout, panel } from './layout.ts'
@@ -43,7 +43,7 @@ export function failed(span: SpanRecord): boolean {
 }
 
 /** One trace. */
-export function tracePage(traceId: string, rows: readonly Row[], logs: readonly LogRecord[]): Html {
+export function tracePage(traceId: string, rows: readonly Row[], logs: readonly LogData[]): Html {
   if (rows.length === 0)
     return layout({
       title: 'Trace',
@@ -135,6 +135,19 @@ function spanFacts(span: SpanRecord, startMs: number): HtmlValue {
                     <span class="quiet">+${spanText((event.timeMs - span.startMs) / 1000)}</span>
                     <b>${event.name}</b>
                     ${Object.entries(event.attributes).map(([key, value]) => html`<code>${key}=${JSON.stringify(value)}</code> `)}
+                  </li>`,
+              )}
+            </ul>`
+    }
+    ${
+      span.links.length === 0
+        ? ''
+        : html`<h3>Links</h3>
+            <ul class="events">
+              ${span.links.map(
+                ({ traceId }) =>
+                  html`<li>
+                    <a href="/traces/${traceId}"><code>${traceId}</code></a>
                   </li>`,
               )}
             </ul>`

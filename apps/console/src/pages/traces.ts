@@ -1,6 +1,7 @@
 import { html, type Html, type HtmlValue } from '@spate/http/html'
-import type { TraceSummary } from '@spate/telemetry/trace-store'
+import type { TraceStore, TraceSummary } from '@spate/telemetry/trace-store'
 import { emptyState, layout } from './layout.ts'
+import { memoryMeter } from './memory.ts'
 import { amount, span, timeOfDay } from './numbers.ts'
 
 /** Which traces are looked for, as the form has it. */
@@ -8,6 +9,12 @@ export interface TraceSearch {
   readonly service: string
   readonly name: string
   readonly slowerMs: string
+  readonly fasterMs: string
+  readonly route: string
+  /** `404`, or `5xx`. */
+  readonly status: string
+  /** `order.id=o-1`; only the name asks that it is there. */
+  readonly attribute: string
   readonly errors: boolean
   readonly all: boolean
 }
@@ -63,48 +70,66 @@ function shareBar(part: number): Html {
 export function tracesPage(
   traces: readonly TraceSummary[],
   search: TraceSearch,
-  services: readonly string[],
+  { services, held }: { readonly services: readonly string[]; readonly held: TraceStore['size'] },
 ): Html {
-  const chosen = (yes: boolean, word: string): HtmlValue => (yes ? html`${word}` : '')
   return layout({
     title: 'Traces',
     section: '/traces',
     body: html`<h1>Traces</h1>
-      <form class="filter" method="get" action="/traces">
-        <label
-          >Program
-          <select name="service">
-            <option value="">any</option>
-            ${services.map((each) => html`<option value="${each}" ${chosen(each === search.service, 'selected')}>${each}</option>`)}
-          </select></label
-        >
-        <label
-          >Name contains
-          <input name="name" value="${search.name}" maxlength="100" placeholder="purchase"
-        /></label>
-        <label
-          >Slower than
-          <input
-            name="slower"
-            value="${search.slowerMs}"
-            inputmode="decimal"
-            size="6"
-            placeholder="ms"
-        /></label>
-        <label class="check"
-          ><input type="checkbox" name="errors" value="1" ${chosen(search.errors, 'checked')} />
-          with errors</label
-        >
-        <label class="check"
-          ><input type="checkbox" name="all" value="1" ${chosen(search.all, 'checked')} /> health
-          and metrics too</label
-        >
-        <button type="submit">Show</button>
-      </form>
+      ${traceForm(search, services)}
+      <p class="facts quiet">
+        <span>${amount(held.traces)} traces held, ${amount(held.dropped)} spans let go</span>
+        ${memoryMeter('memory', held)}
+      </p>
       ${
         traces.length === 0
           ? emptyState('No trace matches. Ask for less, or wait for requests to come.')
           : traceTable(traces)
       }`,
   })
+}
+
+function traceForm(search: TraceSearch, services: readonly string[]): Html {
+  const chosen = (yes: boolean, word: string): HtmlValue => (yes ? html`${word}` : '')
+  return html`<form class="filter" method="get" action="/traces">
+    <label
+      >Program
+      <select name="service">
+        <option value="">any</option>
+        ${services.map((each) => html`<option value="${each}" ${chosen(each === search.service, 'selected')}>${each}</option>`)}
+      </select></label
+    >
+    <label
+      >Name contains
+      <input name="name" value="${search.name}" maxlength="100" placeholder="purchase"
+    /></label>
+    <label
+      >Slower than
+      <input name="slower" value="${search.slowerMs}" inputmode="decimal" size="6" placeholder="ms"
+    /></label>
+    <label
+      >Faster than
+      <input name="faster" value="${search.fasterMs}" inputmode="decimal" size="6" placeholder="ms"
+    /></label>
+    <label
+      >Route <input name="route" value="${search.route}" maxlength="200" placeholder="/orders/{id}"
+    /></label>
+    <label
+      >Status
+      <input name="status" value="${search.status}" maxlength="3" size="4" placeholder="5xx"
+    /></label>
+    <label
+      >Attribute
+      <input name="attribute" value="${search.attribute}" maxlength="200" placeholder="order.id=…"
+    /></label>
+    <label class="check"
+      ><input type="checkbox" name="errors" value="1" ${chosen(search.errors, 'checked')} /> with
+      errors</label
+    >
+    <label class="check"
+      ><input type="checkbox" name="all" value="1" ${chosen(search.all, 'checked')} /> health and
+      metrics too</label
+    >
+    <button type="submit">Show</button>
+  </form>`
 }

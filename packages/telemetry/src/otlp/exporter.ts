@@ -55,7 +55,7 @@ export interface OtlpExporter extends Exporter {
   readonly queueBytes: number
   readonly spilledBytes: number
   /** Takes log records; must not wait. */
-  logs(records: readonly LogData[]): void
+  readonly logs: (records: readonly LogData[]) => void
 }
 
 /** Spans, or log records, that wait to be encoded. */
@@ -175,7 +175,7 @@ class BatchingExporter implements OtlpExporter {
     this.#schedule(this.#spans.length)
   }
 
-  logs(records: readonly LogData[]): void {
+  readonly logs = (records: readonly LogData[]): void => {
     if (this.#logs.length + records.length > pendingMax) {
       this.#pendingDropped.logs += records.length
       return
