@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { commands } from '../apps/spate/src/commands.ts'
+import { settingsSchema } from '../apps/spate/src/settings-commands.ts'
 import { commandSettings } from '../apps/spate/src/dispatch.ts'
 import { faultKinds } from '../packages/runtime/src/fault.ts'
 import { settingsMarkdown } from '../packages/runtime/src/settings-print.ts'
@@ -16,6 +17,7 @@ const note = '<!-- Written by `node tools/docs.ts` from tables in the code. Do n
 const pages: Readonly<Record<string, string>> = {
   'docs/reference/errors.md': errorsPage(),
   'docs/reference/commands.md': commandsPage(),
+  'docs/reference/spate.schema.json': `${JSON.stringify(settingsSchema(), undefined, 2)}\n`,
 }
 
 let behind = 0

@@ -10,7 +10,12 @@ import { telemetryCommands } from '@spate/telemetry/commands'
 import { explainCommand, purgeCommand, traceCommand } from './calls.ts'
 import { programCommand } from './one-program.ts'
 import { programs } from './programs.ts'
-import { configCheckCommand, configPrintCommand, initCommand } from './settings-commands.ts'
+import {
+  configCheckCommand,
+  configPrintCommand,
+  configSchemaCommand,
+  initCommand,
+} from './settings-commands.ts'
 import { upCommand } from './up.ts'
 
 /** Every command, in the order in which help lists them. */
@@ -31,4 +36,5 @@ export const commands: readonly Command[] = [
   initCommand,
   configPrintCommand,
   configCheckCommand,
+  configSchemaCommand,
 ]

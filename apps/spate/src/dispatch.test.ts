@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -166,4 +166,14 @@ test('the settings file that init writes is one that every program accepts', asy
   })
   assert.deepEqual(await ask('config check'), { code: 0, out: 'the settings are good\n' })
   assert.equal((await ask('init')).code, 1)
+  const file = join(fresh, 'spate.yaml')
+  const commented = readFileSync(file, 'utf8')
+  writeFileSync(file, commented.replaceAll(/^( *)# ( *(?:- )?[a-zA-Z]+:)/gm, '$1$2'))
+  assert.deepEqual(await ask('config check'), { code: 0, out: 'the settings are good\n' })
+  const shown = JSON.parse((await ask('config print edge --json')).out)
+  assert.equal(shown.settings.sites[0].rules[0].ttlMs, 3_600_000)
+  writeFileSync(file, commented.replace('rateBurst: 200', 'rateBurst: lots'))
+  const bad = await ask('config check')
+  assert.equal(bad.code, 2)
+  assert.match(bad.out, /edge: .*\n  line 9: edge.rateBurst: got "lots", expected a whole number/)
 })

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
 import { Fault } from '@spate/runtime/fault'
 import { loadSettings, type LoadedSettings } from '@spate/runtime/settings-load'
+import { settingsFileSchema, type JsonSchema } from '@spate/runtime/settings-schema'
 import { redacted, writeValue } from '@spate/runtime/settings-print'
 import { envOf, type SettingsTable } from '@spate/runtime/settings'
 import { foundationSettings } from './foundation.ts'
@@ -19,6 +20,27 @@ function tables(): ReadonlyMap<string, SettingsTable> {
     ),
   ])
 }
+
+/** JSON Schema of `spate.yaml`, made from the same tables that read it. */
+export function settingsSchema(): JsonSchema {
+  return settingsFileSchema(tables(), {
+    id: 'https://spate.example/spate.schema.json',
+    title: 'Settings of Spate',
+  })
+}
+
+/** `spate config schema`: for editors that check while one types. */
+export const configSchemaCommand: Command = command({
+  name: 'config schema',
+  summary: 'Print the JSON Schema of spate.yaml.',
+  usage: '',
+  examples: [['spate config schema > spate.schema.json', 'for an editor to check against']],
+  settings: {},
+  run: ({ host }) => {
+    host.write(`${JSON.stringify(settingsSchema(), undefined, 2)}\n`)
+    return Promise.resolve(0)
+  },
+})
 
 /** Settings of one section as its program would see them, from variables and the file. */
 function loaded(section: string, context: CommandContext): LoadedSettings<SettingsTable> {
@@ -109,6 +131,23 @@ edge:
   rateLimit: 100/s
   rateBurst: 200
   memoryBytesMax: 256MiB
+  # Where pages come from, for every host that no site below names. Several stand in for each other.
+  # origin: http://127.0.0.1:8083
+  # origins: [http://127.0.0.1:9083]
+  # healthPath: /health/ready
+
+  # Sites with origins and rules of their own. The first rule that fits a path holds.
+  # sites:
+  #   - name: shop
+  #     hosts: [shop.example, '*.shop.example']
+  #     origins: [http://127.0.0.1:8083]
+  #     rules:
+  #       - path: /assets/*
+  #         ttlMs: 1h
+  #       - path: /account/*
+  #         bypass: true
+  #       - path: '*'
+  #         keyCookies: [language]
 
 seckill:
   rateLimit: 10/s

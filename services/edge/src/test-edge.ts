@@ -70,6 +70,8 @@ export interface TestEdge {
   readonly url: string
   readonly adminUrl: string
   readonly adminHeaders: Readonly<Record<string, string>>
+  /** What the settings say when they are read again; throws what a bad file would. */
+  reread: () => Partial<EdgeSettings>
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Seen>
   purge(order: object): Promise<number>
   stop(): Promise<void>
@@ -97,9 +99,12 @@ export async function startTestEdgeBefore(
   dataDir: string = tmpdir(),
 ): Promise<TestEdge> {
   const clock = new VirtualClock(systemClock.now())
-  const running = await startEdge({
+  const settings = (more: Partial<EdgeSettings> = {}): EdgeSettings =>
     // Moving the clock must not close the client's idle connections.
-    settings: settingsFor(origin.url, { idleMs: 86_400_000, ...changes }),
+    settingsFor(origin.url, { idleMs: 86_400_000, ...changes, ...more })
+  const running = await startEdge({
+    settings: settings(),
+    reread: () => settings(it.reread()),
     clock,
     chance: new SeededChance(7),
     log: silentLog,
@@ -111,13 +116,14 @@ export async function startTestEdgeBefore(
   const url = running.urls['traffic'] as string
   const adminUrl = running.urls['admin'] as string
   const adminHeaders = { authorization: `Bearer ${token}` }
-  return {
+  const it: TestEdge = {
     origin,
     clock,
     edge: running.edge,
     url,
     adminUrl,
     adminHeaders,
+    reread: () => ({}),
     get: (path, headers = {}, method = 'GET') => fetchSeen(`${url}${path}`, headers, method),
     purge: async (order) => {
       const { body } = await send(`${adminUrl}/purge`, {
@@ -133,6 +139,7 @@ export async function startTestEdgeBefore(
       await origin.stop()
     },
   }
+  return it
 }
 
 /** What failed tests left running; a file of tests must end by itself. */

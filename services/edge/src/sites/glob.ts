@@ -25,8 +25,9 @@ export function globMatches(pattern: string, text: string): boolean {
 }
 
 /**
- * A path as the most obliging origin would read it: escapes decoded, backslashes as slashes, no
- * `;parameters`, dot segments resolved, no empty segments. Undefined where that is `path` itself.
+ * A path as the most obliging origin would read it: escapes decoded (twice), cut where a query, a
+ * fragment or a control letter came out, backslashes as slashes, no `;parameters`, dot segments
+ * resolved, no empty segments. Undefined where that is `path` itself.
  */
 export function obligingPath(path: string): string | undefined {
   if (!/[%;\\]|\/\.|\/\//.test(path)) return undefined
@@ -44,7 +45,9 @@ export function obligingPath(path: string): string | undefined {
 }
 
 function decoded(text: string): string {
-  return text.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
+  const plain = text.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   )
+  // oxlint-disable-next-line no-control-regex
+  return plain.split(/[?#\u0000-\u001f]/, 1)[0] ?? ''
 }
