@@ -150,6 +150,13 @@ export const metricNames = {
     description: 'Time a recall channel took, by whether it answered.',
     attributes: ['recall.channel', 'outcome'],
   },
+  seckillDeadLetters: {
+    name: 'seckill.dead_letters',
+    kind: 'counter',
+    unit: '{letter}',
+    description: 'Changes of orders that could not be stored or sent, by whose work it was.',
+    attributes: ['reason'],
+  },
   recommendHeld: {
     name: 'recommend.held',
     kind: 'gauge',

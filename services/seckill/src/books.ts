@@ -1,13 +1,18 @@
 import type { Tracer } from '@opentelemetry/api'
 import type { EventLog } from '@spate/eventlog/event-log'
 import type { Lifecycle } from '@spate/runtime/lifecycle'
+import type { Sql } from '@spate/state/sql'
 import { openSqlite } from '@spate/state/sqlite'
+import { metricNames } from '@spate/telemetry/names'
 import { Auditor } from './audit/auditor.ts'
 import { EmbeddedLedger } from './ledger/embedded-ledger.ts'
 import type { SeckillOptions } from './options.ts'
 import { OrderStore } from './orders/order-store.ts'
-import { outbox } from './orders/outbox.ts'
-import { orderProjection, type Projection } from './orders/projection.ts'
+import { DeadLetters } from './orders/dead-letters.ts'
+import { LetterDesk } from './orders/letter-desk.ts'
+import { outbox, redoEvent } from './orders/outbox.ts'
+import { orderProjection, redoOrder, type Projection } from './orders/projection.ts'
+import { redoRefund } from './payments/refunds.ts'
 import { TraceLinks } from './orders/trace-links.ts'
 import { PendingPayments } from './payments/pending-payments.ts'
 import { openTill, type Till } from './payments/till.ts'
@@ -20,6 +25,7 @@ export interface Books {
   readonly auditor: Auditor
   readonly links: TraceLinks
   readonly till: Till
+  readonly letters: LetterDesk
 }
 
 const stepBytes = 512 * 1024
@@ -54,7 +60,8 @@ export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): 
   const store = new OrderStore(sql)
   await store.migrate()
   const links = new TraceLinks()
-  const pace = { clock, log, everyMs: settings.orderBatchEvery, bytesMax: stepBytes }
+  const letters = openLetters(sql, options)
+  const pace = { clock, log, everyMs: settings.orderBatchEvery, bytesMax: stepBytes, letters }
   const projection = orderProjection(store, ledger, links, { ...pace, tracer: telemetry.tracer })
   lifecycle.add({
     name: 'projection',
@@ -66,15 +73,40 @@ export async function openBooks(options: SeckillOptions, lifecycle: Lifecycle): 
   const everyMs = settings.auditEvery
   const auditor = new Auditor({ ledger, store, projection, clock, log, everyMs })
   lifecycle.add({ name: 'auditor', start: () => auditor.start(), stop: () => auditor.stop() })
-  const till = openTill(lifecycle, options, { ledger, store }, pending)
-  return { ledger, store, projection, auditor, links, till }
+  const till = openTill(lifecycle, options, { ledger, store, letters }, pending)
+  const { provider } = till
+  const redo = {
+    orders: redoOrder(store, ledger),
+    ...(eventLog && { outbox: redoEvent(eventLog) }),
+    ...(provider && { refunds: redoRefund(provider) }),
+  }
+  const desk = new LetterDesk({ letters, ledger, redo })
+  return { ledger, store, projection, auditor, links, till, letters: desk }
+}
+
+/** The dead letters, each counted and told in the log. */
+function openLetters(sql: Sql, { settings, clock, log, telemetry }: SeckillOptions): DeadLetters {
+  const counter = telemetry.metrics.counter(metricNames.seckillDeadLetters)
+  return new DeadLetters({
+    sql,
+    now: () => clock.now(),
+    most: settings.deadLettersMax,
+    onLetter: ({ follower, sequence, orderId }) => {
+      counter.series({ reason: follower }).add(1)
+      log.error('a change of an order was put aside', { follower, sequence, orderId })
+    },
+  })
 }
 
 function addOutbox(
   lifecycle: Lifecycle,
   eventLog: EventLog,
   parts: Pick<Books, 'store' | 'ledger' | 'links'> & {
-    readonly pace: Pick<SeckillOptions, 'clock' | 'log'> & { everyMs: number; bytesMax: number }
+    readonly pace: Pick<SeckillOptions, 'clock' | 'log'> & {
+      everyMs: number
+      bytesMax: number
+      letters: DeadLetters
+    }
     readonly tracer: Tracer
   },
 ): void {

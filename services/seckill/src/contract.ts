@@ -146,6 +146,48 @@ export const webhookBody: TUnsafe<WebhookBody> = Type.Unsafe<WebhookBody>(
   }),
 )
 
+/** Path of calls on one dead letter. */
+export const letterParams: TUnsafe<{ readonly id: string }> = Type.Unsafe<{ readonly id: string }>(
+  Type.Object({ id: Type.String({ pattern: '^[1-9]\\d{0,14}$', expected: "a letter's number" }) }),
+)
+
+/** What became of a dead letter. */
+export type LetterState = 'open' | 'retried' | 'compensated' | 'discarded'
+
+/** Query of `GET /seckill/dead-letters`. */
+export interface LettersQuery {
+  readonly state?: LetterState
+  /** Letters a page. Default 100. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly cursor?: number
+}
+
+/** Schema of `LettersQuery`. */
+export const lettersQuery: TUnsafe<LettersQuery> = Type.Unsafe<LettersQuery>(
+  Type.Object({
+    state: Type.Optional(Type.Enum(['open', 'retried', 'compensated', 'discarded'])),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    cursor: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  }),
+)
+
+/** Body of `POST /seckill/dead-letters/{id}/resolve`. */
+export interface ResolveBody {
+  /** `compensate` gives the order up: its units go back, and a paid one is refunded. */
+  readonly action: 'compensate' | 'discard'
+  /** Why, for whoever looks later. */
+  readonly note?: string
+}
+
+/** Schema of `ResolveBody`. */
+export const resolveBody: TUnsafe<ResolveBody> = Type.Unsafe<ResolveBody>(
+  Type.Object({
+    action: Type.Enum(['compensate', 'discard']),
+    note: Type.Optional(Type.String({ maxLength: 500 })),
+  }),
+)
+
 /** Schema of `PayBody`. */
 export const payBody: TUnsafe<PayBody> = Type.Unsafe<PayBody>(
   Type.Object({ paymentId: id('a payment id'), userId: Type.Optional(userId) }),

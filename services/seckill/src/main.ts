@@ -15,6 +15,7 @@ import { auditRoutes } from './routes/audit-routes.ts'
 import { campaignRoutes } from './routes/campaign-routes.ts'
 import type { Desk } from './routes/desk.ts'
 import { gateRoutes } from './routes/gate-routes.ts'
+import { letterRoutes } from './routes/letter-routes.ts'
 import { orderRoutes } from './routes/order-routes.ts'
 import { paymentRoutes } from './routes/payment-routes.ts'
 import { purchaseRoutes } from './routes/purchase-routes.ts'
@@ -54,6 +55,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     ...campaignRoutes(desk),
     ...orderRoutes(orders),
     ...paymentRoutes(orders, till.key),
+    ...letterRoutes(books.letters),
     ...auditRoutes(desk, auditor),
   ]
   const handler = createRouter(

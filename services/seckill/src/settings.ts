@@ -19,6 +19,7 @@ export interface SeckillSettings extends ListenSettings, GateSettings {
   readonly expireEvery: number
   readonly orderBatchEvery: number
   readonly orderBatchMax: number
+  readonly deadLettersMax: number
   readonly auditEvery: number
 }
 
@@ -96,5 +97,11 @@ export const seckillSettings: TableOf<SeckillSettings> = {
     'Longest time an order waits before it is written to the order store',
   ),
   orderBatchMax: integer(5000, 1, 50_000, 'Most events written to the order store at once'),
+  deadLettersMax: integer(
+    10_000,
+    1,
+    10_000_000,
+    'Open dead letters held; past it the order store stands still rather than drop one',
+  ),
   auditEvery: duration(2000, 100, 3_600_000, 'How often ledger, order store and log are compared'),
 }

@@ -211,6 +211,25 @@ const table: readonly Row[] = [
     ),
     admin: true,
   },
+  { ...read('letters', '/seckill/dead-letters', 'ListDeadLetters', {}, ok), admin: true },
+  {
+    ...row(
+      'retry',
+      ['POST', '/seckill/dead-letters/7/retry'],
+      ['RetryDeadLetter', { id: '7' }],
+      [404, 5, 'not_found'],
+    ),
+    admin: true,
+  },
+  {
+    ...row(
+      'resolve',
+      ['POST', '/seckill/dead-letters/7/resolve', { action: 'drop' }],
+      ['ResolveDeadLetter', { id: '7', action: 'drop' }],
+      [422, 3, 'invalid_request'],
+    ),
+    admin: true,
+  },
   state('Close'),
   purchase('ended', buy('eve'), [403, 9, 'ended']),
 ]

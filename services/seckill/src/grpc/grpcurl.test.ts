@@ -80,6 +80,18 @@ test('grpcurl lists, describes and calls every method by reflection alone', { sk
   await good('RotateTicketKey', {}, true)
   await good('ListRiskReviews', {}, true)
   assert.match((await call('DecideRiskReview', { userId: 'a', verdict: 'hold' }, true)).out, /risk/)
+  await good('ListDeadLetters', {}, true)
+  for (const method of ['RetryDeadLetter', 'ResolveDeadLetter'])
+    assert.match(
+      (
+        await call(
+          method,
+          { id: '1', action: method === 'RetryDeadLetter' ? undefined : 'discard' },
+          true,
+        )
+      ).out,
+      /NotFound/,
+    )
   const audit = (await good('Audit', { productId: 'p' }, true)) as { consistent: boolean }
   assert.equal(audit.consistent, true)
   await good('CloseCampaign', { productId: 'p' }, true)

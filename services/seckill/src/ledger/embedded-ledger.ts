@@ -231,6 +231,11 @@ export class EmbeddedLedger implements Ledger {
     return slot < this.#durableOrders ? slot : -1
   }
 
+  /** Index of the campaign of the order in `slot`. */
+  campaignOf(slot: number): number {
+    return this.#sale.orders.campaign[slot] as number
+  }
+
   /** Status of the order in `slot`, durable or not. O(1). */
   statusOf(slot: number): OrderStatus {
     return orderStatuses[this.#sale.orders.status[slot] as number] ?? 'reserved'

@@ -2,6 +2,7 @@ import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { FeedRecord, LedgerFeed } from '../ledger/ledger.ts'
+import { isPoison } from './dead-letters.ts'
 
 /** How far a follower has come: everything up to `record` is done. */
 export interface FollowerPosition {
@@ -29,16 +30,24 @@ export interface FollowerOptions {
     records: readonly FeedRecord[],
     from: FollowerPosition,
   ) => Promise<FollowerPosition>
+  /**
+   * Does what can be done of a record whose work fails for good, puts the rest aside, and keeps the
+   * position behind it. Absent: such a record is tried for ever.
+   */
+  readonly bury?: (record: FeedRecord, from: FollowerPosition) => Promise<FollowerPosition>
 }
 
 const backoffMsMax = 5000
+/** Times that poison is tried before it is put aside. */
+const triesMax = 3
 
 /** Where a log begins. */
 export const startPosition: FollowerPosition = { record: 0, sequence: 0, slots: 0 }
 
 /**
  * Follows the ledger's durable log, in order, from where it stopped: the order store and the
- * outbox. A step that fails is tried again with growing pauses, for ever: nothing is skipped.
+ * outbox. A step that fails is tried again with growing pauses, for ever: nothing is skipped. Where it
+ * fails for good, the record to blame is found and put aside, and the others go on.
  */
 export class Follower {
   readonly #options: FollowerOptions
@@ -48,6 +57,8 @@ export class Follower {
   #wake: (() => void) | undefined
   #running: Promise<void> | undefined
   #failures = 0
+  /** Takes one record at a time: one of them is poison. */
+  #careful = false
   #lastError = ''
 
   constructor(options: FollowerOptions) {
@@ -109,21 +120,46 @@ export class Follower {
   async #run(): Promise<void> {
     const { feed, bytesMax, everyMs } = this.#options
     while (!this.#stop.signal.aborted) {
+      let records: readonly FeedRecord[] = []
       try {
-        const records = await feed.read(this.#position.record + 1, bytesMax)
+        records = await feed.read(this.#position.record + 1, this.#careful ? 1 : bytesMax)
         if (records.length === 0) {
           await this.#idle()
           continue
         }
         this.#position = await this.#options.apply(records, this.#position)
-        this.#failures = 0
-        this.#lastError = ''
-        this.#tell()
+        this.#done()
         // A pause lets events gather: larger steps cost less. Nobody waits for them, or we go on.
         if (this.#waiters.length === 0 && this.behind < 100) await this.#pause(everyMs)
       } catch (caught) {
         await this.#failed(caught)
+        if (this.#failures >= triesMax && isPoison(caught)) await this.#putAside(records)
       }
+    }
+  }
+
+  #done(): void {
+    this.#failures = 0
+    this.#lastError = ''
+    this.#tell()
+  }
+
+  /** Narrows down to the record to blame, then puts it aside. */
+  async #putAside(records: readonly FeedRecord[]): Promise<void> {
+    const [record] = records
+    const { bury } = this.#options
+    if (!bury || !record || this.#stop.signal.aborted) return
+    if (records.length > 1) {
+      this.#careful = true
+      this.#failures = 0
+      return
+    }
+    try {
+      this.#position = await bury(record, this.#position)
+      this.#careful = false
+      this.#done()
+    } catch (caught) {
+      await this.#failed(caught)
     }
   }
 

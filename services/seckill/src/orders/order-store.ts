@@ -61,12 +61,31 @@ const migrations = [
     sequence INTEGER NOT NULL,
     slots INTEGER NOT NULL
   );`,
+  `CREATE TABLE seckill_dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    follower TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    error TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT NOT NULL,
+    UNIQUE (follower, sequence, slot)
+  );
+  CREATE INDEX seckill_dead_letters_state ON seckill_dead_letters (state, id);`,
 ]
 
 const insertOrders = `INSERT INTO seckill_orders
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10
   FROM json_each(?) WHERE true ON CONFLICT (slot) DO NOTHING`
+
+const putOrder = `INSERT OR REPLACE INTO seckill_orders
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10 FROM json_each(?)`
 
 const updateOrders = `UPDATE seckill_orders
   SET status = change.status, sequence = change.sequence,
@@ -127,6 +146,11 @@ export class OrderStore {
     }
     statements.push({ sql: keepPosition, params: positionRow('orders', position) })
     await this.#sql.batch(statements)
+  }
+
+  /** Writes a whole row, whatever stood there: for an order that could not be written before. */
+  async put(row: OrderRowJson): Promise<void> {
+    await this.#sql.run(putOrder, [JSON.stringify([orderRow(row)])])
   }
 
   /** Orders of a product in order of making, a page at a time. */

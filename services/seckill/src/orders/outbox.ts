@@ -12,7 +12,9 @@ import { spanNames } from '@spate/telemetry/names'
 import type { OrderEventJson } from '../contract.ts'
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import { Follower, type FollowerOptions } from './follower.ts'
-import { readChanges } from './order-changes.ts'
+import { isPoison, type DeadLetters } from './dead-letters.ts'
+import type { Redo } from './letter-desk.ts'
+import { readChanges, type OrderChange } from './order-changes.ts'
 import type { OrderStore } from './order-store.ts'
 import type { TraceLinks } from './trace-links.ts'
 
@@ -31,25 +33,35 @@ export function outbox(
   eventLog: EventLog,
   store: OrderStore,
   ledger: EmbeddedLedger,
-  options: Omit<FollowerOptions, 'name' | 'feed' | 'load' | 'apply'> & {
+  options: Omit<FollowerOptions, 'name' | 'feed' | 'load' | 'apply' | 'bury'> & {
     readonly links: TraceLinks
+    readonly letters: DeadLetters
     readonly tracer: Tracer
   },
 ): Outbox {
+  const load: FollowerOptions['load'] = () => store.position('outbox')
+  const bury: FollowerOptions['bury'] = async (record, from) => {
+    const due: OrderEventJson[] = []
+    const position = readChanges([record], from, (change) => due.push(orderEvent(ledger, change)))
+    for (const event of due) {
+      try {
+        await publishOne(eventLog, event)
+      } catch (caught) {
+        if (!isPoison(caught)) throw caught
+        const { sequence, orderId } = event
+        const slot = ledger.slotOf(orderId)
+        const letter = { follower: 'outbox' as const, sequence, slot, orderId, detail: event }
+        await options.letters.bury(letter, caught)
+      }
+    }
+    await store.keep('outbox', position)
+    return position
+  }
   const apply: FollowerOptions['apply'] = async (records, from) => {
     const events: { key: string; value: Uint8Array; headers?: Record<string, string> }[] = []
     const sending: Span[] = []
     const position = readChanges(records, from, (change) => {
-      const order = ledger.view(change.slot)
-      const event: OrderEventJson = {
-        type: change.kind === 'made' ? 'order.reserved' : `order.${change.status}`,
-        sequence: change.sequence,
-        orderId: order.orderId,
-        userId: order.userId,
-        productId: order.productId,
-        quantity: order.quantity,
-        atMs: change.atMs,
-      }
+      const event = orderEvent(ledger, change)
       const link = change.kind === 'made' ? options.links.take(change.slot) : undefined
       const headers: Record<string, string> = { sequence: String(change.sequence) }
       if (link) {
@@ -70,8 +82,25 @@ export function outbox(
     crashPoint('outbox.after-position')
     return position
   }
-  const load: FollowerOptions['load'] = () => store.position('outbox')
-  return new Follower({ ...options, name: 'outbox', feed: ledger.feed, load, apply })
+  return new Follower({ ...options, name: 'outbox', feed: ledger.feed, load, apply, bury })
+}
+
+/** Publishes the event of a letter. */
+export function redoEvent(eventLog: EventLog): Redo {
+  return ({ detail }) => publishOne(eventLog, JSON.parse(detail) as OrderEventJson)
+}
+
+async function publishOne(eventLog: EventLog, event: OrderEventJson): Promise<void> {
+  const headers = { sequence: String(event.sequence) }
+  const value = Buffer.from(JSON.stringify(event))
+  await eventLog.publish(ordersTopic, [{ key: event.userId, value, headers }])
+}
+
+function orderEvent(ledger: EmbeddedLedger, change: OrderChange): OrderEventJson {
+  const { orderId, userId, productId, quantity } = ledger.view(change.slot)
+  const { sequence, atMs } = change
+  const type = change.kind === 'made' ? 'order.reserved' : (`order.${change.status}` as const)
+  return { type, sequence, orderId, userId, productId, quantity, atMs }
 }
 
 /** The producer's span of one event: the trace of its purchase goes on in it. */

@@ -2,6 +2,8 @@ import { Follower, type FollowerOptions, type FollowerPosition } from '../orders
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import { readRecord } from '../ledger/record.ts'
 import type { FeedRecord } from '../ledger/ledger.ts'
+import { isPoison, type DeadLetters } from '../orders/dead-letters.ts'
+import type { Redo } from '../orders/letter-desk.ts'
 import type { OrderStore } from '../orders/order-store.ts'
 import type { Payment, PaymentProvider } from './payment-provider.ts'
 
@@ -23,16 +25,33 @@ export function refundFollower(
   provider: PaymentProvider,
   store: OrderStore,
   ledger: EmbeddedLedger,
-  options: Omit<FollowerOptions, 'name' | 'feed' | 'load' | 'apply'>,
+  options: Omit<FollowerOptions, 'name' | 'feed' | 'load' | 'apply' | 'bury'> & {
+    readonly letters: DeadLetters
+  },
 ): Follower {
   const apply: FollowerOptions['apply'] = async (records, from) => {
     const { due, position } = refundsDue(records, from, ledger)
-    for (const payment of due) await provider.refund(payment)
+    for (const { orderId, paymentId } of due) await provider.refund({ orderId, paymentId })
+    await store.keep(refundsName, position)
+    return position
+  }
+  const bury: FollowerOptions['bury'] = async (record, from) => {
+    const { due, position } = refundsDue([record], from, ledger)
+    for (const payment of due) {
+      try {
+        await provider.refund({ orderId: payment.orderId, paymentId: payment.paymentId })
+      } catch (caught) {
+        if (!isPoison(caught)) throw caught
+        const { sequence, slot, orderId } = payment
+        const letter = { follower: 'refunds' as const, sequence, slot, orderId, detail: payment }
+        await options.letters.bury(letter, caught)
+      }
+    }
     await store.keep(refundsName, position)
     return position
   }
   const load: FollowerOptions['load'] = () => store.position(refundsName)
-  return new Follower({ ...options, name: refundsName, feed: ledger.feed, load, apply })
+  return new Follower({ ...options, name: refundsName, feed: ledger.feed, load, apply, bury })
 }
 
 /** What `records` say must go back, in order, and the position behind them. */
@@ -57,4 +76,12 @@ export function refundsDue(
     record = number
   }
   return { due, position: { record, sequence, slots: from.slots } }
+}
+
+/** Sends the refund of a letter. */
+export function redoRefund(provider: PaymentProvider): Redo {
+  return ({ detail }) => {
+    const { orderId, paymentId } = JSON.parse(detail) as RefundDue
+    return provider.refund({ orderId, paymentId })
+  }
 }

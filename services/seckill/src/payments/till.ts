@@ -5,7 +5,8 @@ import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import type { SeckillOptions } from '../options.ts'
 import type { OrderStore } from '../orders/order-store.ts'
 import { Cashier } from './cashier.ts'
-import { HttpProvider } from './payment-provider.ts'
+import type { DeadLetters } from '../orders/dead-letters.ts'
+import { HttpProvider, type PaymentProvider } from './payment-provider.ts'
 import type { PendingPayments } from './pending-payments.ts'
 import { refundFollower } from './refunds.ts'
 import { WebhookKey } from './webhook-key.ts'
@@ -14,6 +15,8 @@ import { WebhookKey } from './webhook-key.ts'
 export interface Till {
   readonly key: WebhookKey
   readonly cashier: Cashier
+  /** Absent where no provider can be asked. */
+  readonly provider: PaymentProvider | undefined
 }
 
 const stepBytes = 64 * 1024
@@ -22,11 +25,15 @@ const stepBytes = 64 * 1024
 export function openTill(
   lifecycle: Lifecycle,
   options: SeckillOptions,
-  books: { readonly ledger: EmbeddedLedger; readonly store: OrderStore },
+  books: {
+    readonly ledger: EmbeddedLedger
+    readonly store: OrderStore
+    readonly letters: DeadLetters
+  },
   pending: PendingPayments,
 ): Till {
   const { settings, clock, log, telemetry } = options
-  const { ledger, store } = books
+  const { ledger, store, letters } = books
   const secret = settings.paymentSecret ?? derivedSecret(options.adminToken.value)
   const key = new WebhookKey({ secret, ageMsMax: settings.paymentWebhookAge })
   const { paymentUrl } = settings
@@ -36,7 +43,7 @@ export function openTill(
   if (url) {
     client = createClient({ clock, telemetry })
     provider = new HttpProvider({ client, url, key, now: () => ledger.now() })
-    const pace = { clock, log, everyMs: settings.orderBatchEvery, bytesMax: stepBytes }
+    const pace = { clock, log, everyMs: settings.orderBatchEvery, bytesMax: stepBytes, letters }
     const refunds = refundFollower(provider, store, ledger, pace)
     const stop = async (signal?: AbortSignal): Promise<void> => {
       await refunds.stop(signal)
@@ -46,7 +53,7 @@ export function openTill(
   }
   const cashier = new Cashier({ ledger, pending, clock, log, ...(provider && { provider }) })
   lifecycle.add({ name: 'cashier', start: () => cashier.start(), stop: () => cashier.stop() })
-  return { key, cashier }
+  return { key, cashier, provider }
 }
 
 /** The key where no setting names one: whoever has the admin token can make it too. */
