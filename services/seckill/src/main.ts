@@ -1,11 +1,11 @@
 import { openApiRoute } from '@spate/http/openapi'
-import { createRouter } from '@spate/http/router'
+import { createRouter, type Route } from '@spate/http/router'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { faultAnswer } from './answers.ts'
-import { openBooks } from './books.ts'
+import { openBooks, type Books } from './books.ts'
 import { Gate, gateRules } from './gate/gate.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
 import { StockFlags } from './gate/stock-flags.ts'
@@ -27,7 +27,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const lifecycle = new Lifecycle({ clock, log })
   const rules = await gateRules(settings, clock)
   const books = await openBooks(options, lifecycle)
-  const { ledger, projection, auditor, links, till } = books
+  const { ledger, projection, links } = books
   const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
   const { tracer } = telemetry
   const folder = `${options.dataDir}/seckill`
@@ -47,16 +47,11 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     orderStore: () => ready(projection.failure),
     waitingRooms: () => ready(gate.rooms.failure?.message ?? ''),
   }
-  const { paymentsSigned } = settings
-  const orders = { ...desk, ...books, ...till, adminToken, paymentsSigned }
   const calls = [
     ...purchaseRoutes(desk),
     ...gateRoutes(desk, streams, flags),
     ...campaignRoutes(desk),
-    ...orderRoutes(orders),
-    ...paymentRoutes(orders, till.key),
-    ...letterRoutes(books.letters),
-    ...auditRoutes(desk, auditor),
+    ...bookRoutes(desk, books, options),
   ]
   const handler = createRouter(
     [
@@ -96,6 +91,19 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
     urls: { traffic: listener?.url ?? '', grpc: grpc.url() },
     stop: async () => void (await lifecycle.stop()),
   }
+}
+
+/** What is done with orders once they are made. */
+function bookRoutes(desk: Desk, books: Books, options: SeckillOptions): Route[] {
+  const { till, letters, auditor } = books
+  const { paymentsSigned } = options.settings
+  const orders = { ...desk, ...books, ...till, adminToken: options.adminToken, paymentsSigned }
+  return [
+    ...orderRoutes(orders),
+    ...paymentRoutes(orders, till.key),
+    ...letterRoutes(letters),
+    ...auditRoutes(desk, auditor),
+  ]
 }
 
 function ready(failure: string): { ready: boolean; detail?: string } {
