@@ -122,7 +122,14 @@ export class Engine {
       replaying: () => !this.#caughtUp,
       ...(ask ? { ask } : {}),
     })
-    this.trainer = new Trainer({ state: this.state, served: this.served, ...settings, clock, log })
+    this.trainer = new Trainer({
+      state: this.state,
+      served: this.served,
+      ...settings,
+      clock,
+      log,
+      recentUsers: () => this.recommender.recentUsers(),
+    })
   }
 
   /** Opens the checkpoint; `start` then reads what came after it. */

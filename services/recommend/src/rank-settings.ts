@@ -12,6 +12,7 @@ export interface RankSettings {
   readonly modelBudget: number
   readonly modelFile: string | undefined
   readonly onnxRuntime: string | undefined
+  readonly promotionOverlapMin: number
   readonly rankDepth: number
   readonly servedListsPerSecond: number
   readonly learnAfter: number
@@ -45,6 +46,12 @@ export const rankSettings: TableOf<RankSettings> = {
   onnxRuntime: text(
     undefined,
     'Folder with node_modules/onnxruntime-node, where it is not beside the engine',
+  ),
+  promotionOverlapMin: decimal(
+    0,
+    0,
+    1,
+    'Least share of the first 20 items that trained models must have in common with those served, or they are not',
   ),
   rankDepth: integer(200, 1, 1000, 'Candidates a ranking model is asked about'),
   servedListsPerSecond: integer(

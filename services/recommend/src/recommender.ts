@@ -73,6 +73,8 @@ export interface RecommenderOptions {
 
 /** Candidates that go on from the merge to ranking. */
 const candidatesMax = 400
+/** Users remembered whose questions candidates for promotion are asked. */
+const recentMax = 256
 
 /**
  * Makes lists: features, all channels side by side within their deadline, merge by normalised
@@ -82,12 +84,19 @@ export class Recommender {
   readonly #options: RecommenderOptions
   readonly #pool = new BoardPool()
   readonly #recall: Recall
+  readonly #recent: string[] = []
+  #asked = 0
   #likeness: { readonly version: number; readonly of: Likeness } | undefined
 
   constructor(options: RecommenderOptions) {
     this.#options = options
     const channelBudgetMs = Math.min(options.channelBudgetMs, options.requestBudgetMs)
     this.#recall = new Recall({ ...options, channelBudgetMs }, this.#pool)
+  }
+
+  /** Users who asked lately, each once, at most 256. */
+  recentUsers(): readonly string[] {
+    return [...new Set(this.#recent)]
   }
 
   /** The list for `query`; `parent` is the context of the request. */
@@ -101,6 +110,7 @@ export class Recommender {
     const context = trace.setSpan(parent, main)
     try {
       const { models, blend, blendWithRepeats, name, version } = served.now()
+      this.#recent[this.#asked++ % recentMax] = query.userId
       const requestId = uuidv7(clock.now())
       const degraded: string[] = this.#options.replaying?.() ? ['state'] : []
       const history = state.histories.of(query.userId)

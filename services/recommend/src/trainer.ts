@@ -3,6 +3,7 @@ import type { Clock, Timer } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { Interactions } from './domain/recall/interactions.ts'
+import { judge, type Promotion } from './promotion.ts'
 import type { RecommendState } from './domain/state.ts'
 import type { Models } from './domain/recall/knowledge.ts'
 import {
@@ -51,7 +52,11 @@ function runWorker<Result>(job: TrainingJob, signal?: AbortSignal): Promise<Resu
 /** One training, as `GET /recommend/train/{id}` shows it. */
 export interface TrainingRun {
   readonly id: number
-  status: 'running' | 'done' | 'failed'
+  status: 'running' | 'done' | 'refused' | 'failed'
+  /** What is being done: `fitting`, then `judging`. */
+  stage?: 'fitting' | 'judging'
+  /** How the candidate did in the shadow of what was served. */
+  shadow?: Promotion
   seconds?: number
   model?: string
   error?: string
@@ -66,6 +71,9 @@ export interface TrainerOptions {
   readonly trainAfterEvents: number
   readonly trainEveryMs: number
   readonly headItemsMax: number
+  readonly promotionOverlapMin: number
+  /** Users who asked lately, for the judging of candidates. */
+  readonly recentUsers: () => readonly string[]
 }
 
 /** Runs kept to show. */
@@ -134,11 +142,21 @@ export class Trainer {
     this.#lastMs = startMs
     this.#trainedAtEvents = state.events
     try {
+      run.stage = 'fitting'
       const interactions = state.interactions()
       const options: TrainingOptions = { ...defaults, headItemsMax }
       const trained = await trainInWorker(interactions, options, this.#abort.signal)
       run.seconds = (clock.elapsed() - startMs) / 1000
       const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
+      run.stage = 'judging'
+      const users = this.#options.recentUsers()
+      const overlapMin = this.#options.promotionOverlapMin
+      run.shadow = await judge(trained, served.now(), { state, clock, users, overlapMin })
+      if (run.shadow.kind === 'refused') {
+        run.status = 'refused'
+        log.warn('the trained models are not served', { why: run.shadow.why })
+        return
+      }
       const next = served.swap({
         models,
         blend,

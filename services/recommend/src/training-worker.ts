@@ -10,4 +10,15 @@ export interface TrainingJob {
 }
 
 const { half, interactions, options } = workerData as TrainingJob
-parentPort?.postMessage((half === 'models' ? trainModels : choose)(interactions, options))
+const result = (half === 'models' ? trainModels : choose)(interactions, options)
+// Handed over, not copied: a copy of the dense block would hold up the thread that answers.
+parentPort?.postMessage(result, buffersOf(result))
+
+/** The memory below `value` that can be handed over. */
+function buffersOf(value: unknown, found = new Set<ArrayBuffer>()): ArrayBuffer[] {
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer)
+  } else if (typeof value === 'object' && value !== null)
+    for (const part of Object.values(value)) buffersOf(part, found)
+  return [...found]
+}
