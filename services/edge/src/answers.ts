@@ -26,7 +26,7 @@ export function storedAnswer(
 ): Answer {
   const plain = bits === 0 && told.hit && told.detail === undefined && request.method === 'GET'
   if (plain && !stored.source) return preparedHit(stored, nowMs)
-  const fields = stored.clientFields()
+  const fields = (bits & flags.peer) === 0 ? stored.clientFields() : stored.peerFields()
   fields.push('age', String(stored.ageSeconds(nowMs)))
   fields.push('cache-status', statusOf(stored, told, nowMs))
   const conditional = (bits & flags.conditional) !== 0 && stored.status === 200
@@ -153,9 +153,11 @@ const forwardedOnly: ReadonlySet<string> = new Set([
   'surrogate-key',
 ])
 
-/** Fields of an answer that was fetched, with this cache's Cache-Status. */
-export function fetchedFields(headers: FieldList, status: CacheStatus): string[] {
-  const fields = withoutFields(headers, forwardedOnly)
+const ownStatus: ReadonlySet<string> = new Set(['cache-status'])
+
+/** Fields of an answer that was fetched, with this cache's Cache-Status; a peer has those for caches too. */
+export function fetchedFields(headers: FieldList, status: CacheStatus, forPeer = false): string[] {
+  const fields = withoutFields(headers, forPeer ? ownStatus : forwardedOnly)
   fields.push(
     'cache-status',
     appendStatus(fieldValue(headers, 'cache-status'), cacheStatus(status)),

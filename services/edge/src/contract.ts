@@ -30,10 +30,14 @@ export const purgeBody: Type.TObject<{
 
 /** Answer of `POST /purge`. */
 export interface PurgeAnswer {
-  /** Stored responses removed, or marked stale. */
+  /** Stored responses removed, or marked stale, on all nodes. */
   readonly purged: number
-  /** True where peers were told and all of them agreed; absent without peers. */
-  readonly peers?: number
+  /** Other nodes by name; absent where there are none. */
+  readonly peers?: {
+    readonly acknowledged: readonly string[]
+    /** Nodes that did not answer; they are told as soon as they are back. */
+    readonly unreached: readonly string[]
+  }
 }
 
 /** Answer of `GET /stats`. */
@@ -50,6 +54,8 @@ export interface StatsAnswer {
   readonly hitRatio: number
   readonly bytesFromCache: number
   readonly bytesFromOrigin: number
+  /** Requests to other nodes in place of the origin. */
+  readonly peerRequests: number
   readonly origin: {
     readonly requests: number
     readonly failures: number

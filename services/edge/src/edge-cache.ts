@@ -19,6 +19,8 @@ import { usability } from './domain/freshness.ts'
 import { covers, resolveRange } from './domain/ranges.ts'
 import { bodyless, directivesOf, flags, flagsOf } from './request-view.ts'
 import type { Forwarder, Job } from './forwarder.ts'
+import { peerField } from './peers/peer-mark.ts'
+import type { Peers } from './peers/peers.ts'
 import type { EdgePolicy } from './policy.ts'
 import { KeyedFields } from './sites/keyed-fields.ts'
 import type { Sites } from './sites/sites.ts'
@@ -35,6 +37,8 @@ export interface EdgeCacheParts {
   readonly forwarder: Forwarder
   readonly statistics: Statistics
   readonly sites: () => Sites
+  /** Absent where this node is alone. */
+  readonly peers?: Peers | undefined
   readonly now: () => number
 }
 
@@ -58,7 +62,7 @@ export class EdgeCache {
 
   #look(request: Request, policy: EdgePolicy): Answer | Promise<Answer> {
     const { store, statistics, now } = this.#parts
-    const bits = flagsOf(request.headers.raw)
+    const bits = this.#bitsOf(request)
     if ((bits & flags.precondition) !== 0) return this.#pass(request, policy, 'bypass')
     const key = cacheKey(request, policy.keys)
     const fields = fieldsOf(request, policy)
@@ -72,6 +76,14 @@ export class EdgeCache {
     return stored
       ? this.#judge(stored, request, { policy, fields, key, bits, nowMs })
       : this.#miss(request, { policy, fields, key, bits, nowMs })
+  }
+
+  /** What of the request's fields matters; the mark of a peer only where it is true. */
+  #bitsOf(request: Request): number {
+    const bits = flagsOf(request.headers.raw)
+    if ((bits & flags.peer) === 0) return bits
+    const hops = this.#parts.peers?.hopsOf(request, request.headers.get(peerField))
+    return hops ? bits : bits & ~flags.peer
   }
 
   /** A stored response that is stale, or whose client has wishes. */
@@ -148,7 +160,7 @@ export class EdgeCache {
       policy,
       fields,
       key,
-      bits: flagsOf(request.headers.raw),
+      bits: this.#bitsOf(request),
       nowMs: this.#parts.now(),
     }
     const job = this.#job(request, look, { reason, stale: undefined })

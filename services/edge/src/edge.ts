@@ -8,6 +8,7 @@ import { Forwarder } from './forwarder.ts'
 import { Tiers } from './store/tiers.ts'
 import type { DiskTier } from './disk/disk-tier.ts'
 import { publishMetrics } from './metrics.ts'
+import type { Peers } from './peers/peers.ts'
 import type { EdgePolicy } from './policy.ts'
 import { OriginSpans } from './origins/origin-spans.ts'
 import type { Sites } from './sites/sites.ts'
@@ -22,6 +23,10 @@ export interface EdgeOptions {
   readonly transientBytesMax: number
   /** Undefined where nothing goes to disk. */
   readonly disk?: DiskTier | undefined
+  /** Absent where this node is alone. */
+  readonly peers?: Peers | undefined
+  /** Where to count; a new one where absent. */
+  readonly statistics?: Statistics
   readonly clock: Clock
   readonly chance: Chance
   readonly telemetry: Telemetry
@@ -30,7 +35,8 @@ export interface EdgeOptions {
 /** One caching node without its ports: the handler and what stands behind it. */
 export class Edge {
   readonly store: Tiers
-  readonly statistics: Statistics = new Statistics()
+  readonly statistics: Statistics
+  readonly peers: Peers | undefined
   readonly transfers: Transfers
   readonly handle: Handler
   readonly #clock: Clock
@@ -40,6 +46,8 @@ export class Edge {
 
   constructor(options: EdgeOptions) {
     const { clock, telemetry } = options
+    this.statistics = options.statistics ?? new Statistics()
+    this.peers = options.peers
     this.sites = options.sites
     this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
@@ -51,6 +59,7 @@ export class Edge {
       statistics: this.statistics,
       spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
       sites: () => this.sites,
+      peers: options.peers,
       objectBytesMax: () => this.store.memory.objectBytesMax,
       transientBytesMax: () => this.transientBytesMax,
       now,
@@ -60,6 +69,7 @@ export class Edge {
       forwarder: new Forwarder(this.transfers),
       statistics: this.statistics,
       sites: () => this.sites,
+      peers: options.peers,
       now,
     })
     this.handle = cache.handle

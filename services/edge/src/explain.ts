@@ -19,6 +19,8 @@ export interface Explanation {
   /** Origin that would be asked; the next ones where it fails. */
   readonly origin: string
   readonly standIns: readonly string[]
+  /** Nodes by the order in which they are asked; the first owns the key. Empty where this node is alone. */
+  readonly nodes: readonly string[]
   /** True where answers for this key are known to be for one client only. */
   readonly passes: boolean
   /** What lies in memory. */
@@ -73,6 +75,7 @@ export function explain(edge: Edge, url: string): Explanation {
     bypass: policy.bypass,
     origin,
     standIns,
+    nodes: edge.peers?.all.length ? edge.peers.ranked(`${host}${pathname}${search}`) : [],
     passes: edge.transfers.passes(key),
     variants: edge.store.memory.variants(key).map((stored) => explained(stored, nowMs)),
     onDisk: (edge.store.disk?.variants(key) ?? []).map((entry) => ({

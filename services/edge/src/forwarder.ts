@@ -128,6 +128,7 @@ export class Forwarder {
 
   /** Waits for somebody else's transfer; undefined where its answer is not for this request. */
   async #join(transfer: Transfer, job: Job): Promise<Answer | undefined> {
+    const { epoch } = this.#transfers.purger
     const listener = this.#interimTo(job.request)
     transfer.interimListeners.add(listener)
     const outcome = transfer.settled ?? (await transfer.outcome)
@@ -135,6 +136,7 @@ export class Forwarder {
     if (outcome.kind === 'unidentified') return undefined
     if (outcome.kind === 'answered') {
       if (!outcome.reusable || !transfer.fill.fromStart) return undefined
+      if (!this.#transfers.mayServe(transfer, outcome.headers, epoch)) return undefined
       if (!outcome.selector || !selects(outcome.selector, job.fields)) return undefined
     }
     if (outcome.kind === 'refreshed' && !selects(outcome.stored.selector, job.fields))
@@ -179,12 +181,16 @@ export class Forwarder {
   ): Answer {
     const { status, stored, why, timing } = outcome
     const nowMs = this.#transfers.now()
-    const headers = fetchedFields(outcome.headers, {
-      ...base,
-      fwdStatus: status,
-      ...(stored ? { stored, ttl: Math.floor((timing.freshUntilMs - nowMs) / 1000) } : {}),
-      ...(why === undefined ? {} : { detail: why }),
-    })
+    const headers = fetchedFields(
+      outcome.headers,
+      {
+        ...base,
+        fwdStatus: status,
+        ...(stored ? { stored, ttl: Math.floor((timing.freshUntilMs - nowMs) / 1000) } : {}),
+        ...(why === undefined ? {} : { detail: why }),
+      },
+      (bits & flags.peer) !== 0,
+    )
     const conditional = (bits & flags.conditional) !== 0 && status === 200
     const asked = request.method === 'GET' && reason !== 'bypass'
     if (conditional && asked && notModified(request.headers, outcome.headers, nowMs)) {

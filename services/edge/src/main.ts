@@ -5,7 +5,7 @@ import { limitsOf, listenLimitSettings } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
 import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { openApiRoute } from '@spate/http/openapi'
-import { createRouter } from '@spate/http/router'
+import { createRouter, type Route } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
 import type { Handler } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
@@ -18,6 +18,10 @@ import { diskTierOf } from './disk/disk-settings.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
 import { OriginPool } from './origins/origin-pool.ts'
+import type { NodeNames } from './peers/node-names.ts'
+import { nodesOf } from './peers/nodes.ts'
+import { isOfPeer } from './peers/peers.ts'
+import { peerRoutes } from './peers/routes.ts'
 import { differences, type ReloadAnswer } from './reload.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
@@ -49,7 +53,11 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const pool = new OriginPool({ clock, chance, log })
   const sites = new SiteKeeper(pool)
   await sites.take(settings).gone
+  const nodes = nodesOf(settings, { clock, log, adminToken })
+  const { peers, fanOut, statistics } = nodes
   const edge = new Edge({
+    peers,
+    statistics,
     sites: sites.sites,
     memoryBytesMax: settings.memoryBytesMax,
     transientBytesMax: settings.transientBytesMax,
@@ -58,18 +66,20 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     chance,
     telemetry,
   })
-  const gate = new TrafficGate(edge.handle, { clock, telemetry })
+  const gate = new TrafficGate(edge.handle, {
+    clock,
+    telemetry,
+    exempt: (request) => isOfPeer(peers, request),
+  })
   gate.take(settings)
-  const reload = reloaderOf(options, { sites, edge, gate })
+  const reload = reloaderOf(options, { sites, edge, gate, names: nodes.names })
   const lifecycle = new Lifecycle({ clock, log })
   const health = healthRoutes(() => originChecks(sites.origins), { clock })
   const common = [...health, metricsRoute(telemetry)]
-  const calls = adminRoutes({ edge, origins: () => sites.origins, reload })
-  const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
-  const admin = createRouter(
-    [...health, ...telemetryRoutes(telemetry, adminToken), ...calls, described],
-    { log, adminToken },
-  )
+  const admin = adminHandler(options, health, [
+    ...adminRoutes({ edge, origins: () => sites.origins, reload, fanOut }),
+    ...peerRoutes(peers, settings.peerAdminPort),
+  ])
   const urls: Record<string, string> = {}
   const open = (name: string, port: number, handler: Handler): void => {
     let listener: Listener | undefined
@@ -94,10 +104,12 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     })
   }
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
+  lifecycle.add({ name: 'nodes', stop: () => nodes.close() })
   lifecycle.add({ name: 'origins', stop: () => pool.close() })
   open('admin', settings.adminPort, admin)
   open('traffic', settings.port, trafficHandler(gate.handle, createRouter(common, { log })))
   await lifecycle.start()
+  await nodes.names.start(settings, urls['traffic'] as string)
   return {
     name: 'edge',
     urls,
@@ -107,17 +119,28 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   }
 }
 
+function adminHandler(
+  { telemetry, adminToken, log }: StartEdgeOptions,
+  health: readonly Route[],
+  calls: readonly Route[],
+): Handler {
+  const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
+  const own = [...health, ...telemetryRoutes(telemetry, adminToken)]
+  return createRouter([...own, ...calls, described], { log, adminToken })
+}
+
 /** What a reload changes. */
 interface Reloaded {
   readonly sites: SiteKeeper
   readonly edge: Edge
   readonly gate: TrafficGate
+  readonly names: NodeNames
 }
 
 /** Takes up settings that are read again; throws and changes nothing where they are bad. */
 function reloaderOf(
   { settings, reread, log, clock }: StartEdgeOptions,
-  { sites, edge, gate }: Reloaded,
+  { sites, edge, gate, names }: Reloaded,
 ): () => ReloadAnswer {
   let current = settings
   return () => {
@@ -129,6 +152,7 @@ function reloaderOf(
     edge.sites = sites.sites
     edge.transientBytesMax = next.transientBytesMax
     gate.take(next)
+    names.take(next)
     const answer = differences(current, next, Object.keys(listenLimitSettings))
     current = next
     log.info('took up the settings', {

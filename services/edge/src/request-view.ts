@@ -9,6 +9,8 @@ export const flags = {
   authorization: 8,
   /** If-Match or If-Unmodified-Since: for the origin to judge (RFC 9111 section 4.3.2). */
   precondition: 16,
+  /** Says it is of another node; true only once that is verified. */
+  peer: 32,
 } as const
 
 const flagOf: Readonly<Record<string, number>> = {
@@ -21,6 +23,7 @@ const flagOf: Readonly<Record<string, number>> = {
   'if-match': flags.precondition,
   'if-unmodified-since': flags.precondition,
   authorization: flags.authorization,
+  'spate-peer': flags.peer,
 }
 
 /** Bits of the fields `raw` holds; `raw` is flat: name, value. One pass, no copies for most names. */
@@ -32,6 +35,7 @@ export function flagsOf(raw: readonly string[]): number {
       case 5:
       case 6:
       case 8:
+      case 10:
       case 13:
       case 17:
       case 19:

@@ -6,6 +6,7 @@ import { explainQuery, purgeBody, purgeBytesMax, type StatsAnswer } from './cont
 import { explain } from './explain.ts'
 import type { Edge } from './edge.ts'
 import type { OriginSet } from './origins/origin-set.ts'
+import { purgeHopField, type PurgeFanOut } from './peers/purge-fan-out.ts'
 import type { ReloadAnswer } from './reload.ts'
 
 /** What the admin calls act on. */
@@ -15,10 +16,12 @@ export interface AdminParts {
   readonly origins: () => ReadonlyMap<string, OriginSet>
   /** Takes up the settings as they are now. Throws `settings_invalid` and changes nothing where they are bad. */
   readonly reload: () => ReloadAnswer
+  /** Carries purges to other nodes; absent where there can be none. */
+  readonly fanOut?: PurgeFanOut
 }
 
 /** Admin calls of the edge. */
-export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
+export function adminRoutes({ edge, origins, reload, fanOut }: AdminParts): Route[] {
   return [
     typedRoute({
       method: 'POST',
@@ -28,7 +31,7 @@ export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
       admin: true,
       body: purgeBody,
       bytesMax: purgeBytesMax,
-      handler: async (_, { body }) => {
+      handler: async (request, { body }) => {
         const { urls = [], tags = [], prefixes = [], hosts = [], all = false, soft = false } = body
         if (!all && urls.length + tags.length + prefixes.length + hosts.length === 0)
           throw new Fault('invalid_request', 'name urls, tags, prefixes or hosts, or say all')
@@ -41,7 +44,12 @@ export function adminRoutes({ edge, origins, reload }: AdminParts): Route[] {
           all,
           soft,
         }
-        return jsonResponse(200, { purged: await edge.transfers.purgeForGood(order) })
+        const local = (): Promise<number> => edge.transfers.purgeForGood(order)
+        // A peer's purge is for this node; a client's for all of them.
+        if (!fanOut || request.headers.has(purgeHopField) || !fanOut.needed)
+          return jsonResponse(200, { purged: await local() })
+        const { purged, ...peers } = await fanOut.purge(body, local)
+        return jsonResponse(200, { purged, peers })
       },
     }),
     typedRoute({
@@ -101,6 +109,7 @@ export function stats(
     hitRatio: counts.hitRatio,
     bytesFromCache: counts.bytesFromCache,
     bytesFromOrigin: counts.bytesFromOrigin,
+    peerRequests: counts.peerRequests,
     origin: {
       requests: counts.originRequests,
       failures: counts.originFailures,

@@ -13,6 +13,7 @@ import {
   type CachingSettings,
   type SiteSettings,
 } from './sites/settings.ts'
+import { peerSettings, type PeerSettings } from './peers/settings.ts'
 import { diskSettings, type DiskSettings } from './disk/disk-settings.ts'
 
 /** Settings of an edge node. */
@@ -23,7 +24,8 @@ export interface EdgeSettings
     RateLimitSettings,
     OriginSettings,
     CachingSettings,
-    DiskSettings {
+    DiskSettings,
+    PeerSettings {
   readonly adminPort: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
@@ -40,6 +42,7 @@ export const edgeSettings: TableOf<EdgeSettings> = {
   ...rateLimitSettings,
   ...listenLimitSettings,
   ...diskSettings,
+  ...peerSettings,
   adminPort: integer(
     8070,
     0,

@@ -7,6 +7,8 @@ export class Statistics {
   passes = 0
   collapsed = 0
   originRequests = 0
+  /** Requests to other nodes. */
+  peerRequests = 0
   originFailures = 0
   originLatencyMs = 0
   refused = 0

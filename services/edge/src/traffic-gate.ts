@@ -1,17 +1,25 @@
-import type { Handler } from '@spate/http/exchange'
+import type { Handler, Request } from '@spate/http/exchange'
 import { limited } from '@spate/http/rate-limit'
 import { rateLimiterOf, type RateLimitSettings } from '@spate/http/settings'
 import type { Clock } from '@spate/runtime/clock'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 
+/** What the gate needs. */
+export interface GateParts {
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+  /** True for requests that count for nobody: other nodes ask for their clients. */
+  readonly exempt: (request: Request) => boolean
+}
+
 /** What stands before the cache: the rate limit of now. */
 export class TrafficGate {
   readonly #inner: Handler
-  readonly #on: { readonly clock: Clock; readonly telemetry: Telemetry }
+  readonly #on: GateParts
   #handler: Handler
   #taken = ''
 
-  constructor(inner: Handler, on: { readonly clock: Clock; readonly telemetry: Telemetry }) {
+  constructor(inner: Handler, on: GateParts) {
     this.#inner = inner
     this.#on = on
     this.#handler = inner
@@ -28,6 +36,11 @@ export class TrafficGate {
     const { clock, telemetry } = this.#on
     const limiter = rateLimiterOf(settings, clock)
     const { tracer } = telemetry
-    this.#handler = limiter ? limited(this.#inner, { limiter, tracer }) : this.#inner
+    if (!limiter) this.#handler = this.#inner
+    else {
+      const strict = limited(this.#inner, { limiter, tracer })
+      const { exempt } = this.#on
+      this.#handler = (request) => (exempt(request) ? this.#inner(request) : strict(request))
+    }
   }
 }

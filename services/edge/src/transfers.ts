@@ -14,7 +14,9 @@ import { invalidated } from './domain/invalidation.ts'
 import type { StoringRules } from './domain/storing.ts'
 import { tagsOf } from './domain/tags.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
-import type { OriginRequest } from './origins/origin.ts'
+import type { Origin, OriginRequest } from './origins/origin.ts'
+import { peerField } from './peers/peer-mark.ts'
+import type { Peers } from './peers/peers.ts'
 import type { OriginSpans } from './origins/origin-spans.ts'
 import type { EdgePolicy } from './policy.ts'
 import type { Sites } from './sites/sites.ts'
@@ -39,6 +41,8 @@ export interface TransfersParts {
   readonly statistics: Statistics
   readonly spans: OriginSpans
   readonly sites: () => Sites
+  /** Absent where this node is alone. */
+  readonly peers?: Peers | undefined
   readonly objectBytesMax: () => number
   /** Bytes all bodies on their way into the store may hold together. */
   readonly transientBytesMax: () => number
@@ -91,9 +95,11 @@ export class Transfers implements TransferHost {
   /** A transfer whose answer will likely be for `request` too; undefined where none. */
   joinable(key: string, request: FieldSource): Transfer | undefined {
     return this.#open.get(key)?.find((transfer) => {
+      // Begun before a purge that concerns it: who asks after the purge must not have it.
+      if (transfer.doomed) return false
       const { settled } = transfer
       if (settled === undefined) return this.#sameVariant(transfer, request)
-      if (settled.kind !== 'answered' || !settled.reusable || transfer.doomed) return false
+      if (settled.kind !== 'answered' || !settled.reusable) return false
       const selected = settled.selector !== undefined && selects(settled.selector, request)
       return selected && transfer.fill.fromStart
     })
@@ -107,7 +113,8 @@ export class Transfers implements TransferHost {
     const { spans, statistics } = this.#parts
     const transfer = new Transfer(asked, this, this.purger.epoch)
     const traced = spans.begin(how.request, how.span)
-    statistics.originRequests++
+    const origin = this.#routeOf(asked, how)
+    if (origin === asked.policy.origin) statistics.originRequests++
     this.#all.add(transfer)
     if (how.shared) this.#openUp(transfer)
     transfer.fill.onSettled = () => {
@@ -115,8 +122,23 @@ export class Transfers implements TransferHost {
       this.#shut(transfer)
       this.purger.settled()
     }
-    transfer.fill.attach(asked.policy.origin.send(traced.request, traced.sink(transfer)))
+    transfer.fill.attach(origin.send(traced.request, traced.sink(transfer)))
     return transfer
+  }
+
+  /** What others may have too is asked of the node that owns it; the rest of the origin itself. */
+  #routeOf(asked: Asked, how: { readonly span: Request; readonly shared: boolean }): Origin {
+    const { peers } = this.#parts
+    const { origin } = asked.policy
+    // Peers speak plain HTTP: what came by TLS has another key there.
+    if (!peers || !how.shared || asked.completing || how.span.secure) return origin
+    const hops = peers.hopsOf(how.span, how.span.headers.get(peerField))
+    return peers.route(origin, how.span, hops) ?? origin
+  }
+
+  /** True where an answer may go to somebody who asked when `epoch` purges had been carried out. */
+  mayServe(transfer: Transfer, headers: FieldList, epoch: number): boolean {
+    return transfer.epoch >= epoch || this.purger.admits(transfer, tagsOf(headers))
   }
 
   refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void {

@@ -62,6 +62,7 @@ const unkeyedFields: ReadonlySet<string> = new Set([
   'x-rewrite-url',
   'http2-settings',
   'expect',
+  'spate-peer',
   'traceparent',
   'tracestate',
 ])

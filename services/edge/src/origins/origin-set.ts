@@ -8,11 +8,11 @@
  * which nothing was answered goes to the next origin; retries and hedges are a share of ordinary
  * requests, never more.
  */
-import { createHash } from 'node:crypto'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import type { OriginMember } from './origin-member.ts'
 import type { Origin, OriginExchange, OriginRequest, OriginSink } from './origin.ts'
+import { rendezvousWeight } from './rendezvous.ts'
 import { Sending, type OriginSetRules, type StandIns } from './sending.ts'
 import { ShareBudget } from './share-budget.ts'
 
@@ -44,7 +44,7 @@ export class OriginSet implements Origin, StandIns {
     const weighed = permitted.map((member) => ({
       member,
       later: rank(member, repeatable),
-      weight: weightOf(member.name, key),
+      weight: rendezvousWeight(member.name, key),
     }))
     weighed.sort((one, other) => one.later - other.later || other.weight - one.weight)
     return weighed.map(({ member }) => member)
@@ -103,8 +103,4 @@ const repeatableMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 /** 0 for good ones; later for those that fail their health check or that only a probe may try. */
 function rank({ healthy, breaker }: OriginMember, repeatable: boolean): number {
   return (healthy ? 0 : 2) + (breaker.state !== 'closed' && !repeatable ? 1 : 0)
-}
-
-function weightOf(name: string, key: string): number {
-  return createHash('md5').update(`${name}\n${key}`).digest().readUInt32BE(0)
 }

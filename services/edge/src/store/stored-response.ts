@@ -45,6 +45,9 @@ const cacheOnlyFields: ReadonlySet<string> = new Set([
   'surrogate-key',
 ])
 
+/** Fields that each hop says anew. */
+const hopFields: ReadonlySet<string> = new Set(['age', 'cache-status', 'content-length'])
+
 /** Bytes one stored response costs beside key, fields and body: objects, index and list links. */
 export const entryOverheadBytes = 1200
 
@@ -128,6 +131,11 @@ export class StoredResponse {
   /** Fields for a client, without Age, Cache-Status and Content-Length. */
   clientFields(): string[] {
     return withoutFields(this.headers, cacheOnlyFields)
+  }
+
+  /** Fields for another node, which needs those that are for caches. */
+  peerFields(): string[] {
+    return withoutFields(this.headers, hopFields)
   }
 
   /** Status line and fields of a plain hit as bytes; made at most once a second. */
