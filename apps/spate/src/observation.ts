@@ -68,6 +68,7 @@ export async function observe(options: ObservationOptions): Promise<Observation>
         chance,
         log: log.child('telemetry'),
         sampling: samplingOf(settings),
+        fullAddresses: settings.telemetryClientAddress,
         sinks: [traces.sink],
         ...(exporter === undefined ? {} : { exporters: [exporter] }),
         // The event loop and memory belong to the process, so one of its programs reports them.
@@ -103,6 +104,7 @@ async function exporterOf(options: ObservationOptions): Promise<OtlpExporter | u
     queueBytes: settings.telemetryQueueBytes,
     spillFolder: join(dataDir, 'telemetry'),
     spillBytes: settings.telemetrySpillBytes,
+    fullAddresses: settings.telemetryClientAddress,
   })
 }
 

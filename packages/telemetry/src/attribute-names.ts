@@ -1,6 +1,6 @@
 /**
  * Attribute keys that may leave the process. A name that ends in `.*` allows everything below it.
- * `client.address` and `url.query` are off: both can hold personal data.
+ * `client.address` leaves as a network unless whole ones are asked for; `url.query` is off.
  */
 export const attributeNames: readonly string[] = [
   'user.id',
@@ -46,6 +46,7 @@ export const attributeNames: readonly string[] = [
   'url.path',
   'url.template',
   'url.full',
+  'client.address',
   'server.address',
   'server.port',
   'network.peer.address',

@@ -26,7 +26,8 @@ export function recordOf(local: LocalTrace, row: number): SpanRecord {
     traceState: local.keptState,
     flags: local.keptFlags,
     remoteParent: page.remoteParent(at),
-    name: gate.text(shape?.name ?? (page.ref(at, column.name) as string)),
+    // The name of a shape is a method and a route: it comes from code.
+    name: shape?.name ?? gate.text(page.ref(at, column.name) as string),
     kind: page.kind(at),
     startMs: page.time(at, column.start),
     endMs: page.time(at, column.end),

@@ -34,6 +34,8 @@ export interface ServerRequest {
   /** Monotonic arrival time, ms. */
   readonly arrivedMs: number
   readonly headers: { get(name: string): string | undefined }
+  /** Who asked, where that is known. */
+  readonly clientAddress?: string
 }
 
 /** Telemetry of one request. It is also the context that carries its span. */
@@ -261,6 +263,8 @@ export class RecordingExchange implements ServerExchange {
     if (bytes !== undefined) page.setAttribute(at, 'http.response.body.size', bytes)
     const agent = request.headers.get('user-agent')
     if (agent !== undefined) page.setAttribute(at, 'user_agent.original', agent)
+    const client = request.clientAddress
+    if (client !== undefined) page.setAttribute(at, 'client.address', client)
     if (shape.attributes['http.request.method'] !== request.method)
       page.setAttribute(at, 'http.request.method_original', request.method)
     if (shape.failed || errorType !== undefined)

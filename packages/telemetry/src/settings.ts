@@ -127,7 +127,7 @@ export const telemetrySettings: TableOf<TelemetrySettings> = {
   ),
   telemetryClientAddress: toggle(
     false,
-    'Put full client addresses into spans. They are personal data: off unless you need them.',
+    'Leave client addresses in spans and logs whole. They are personal data: off, only the network (/24 or /48) leaves.',
   ),
   telemetryPeers: list(
     [],

@@ -69,6 +69,8 @@ export interface TelemetryOptions {
   readonly spansHeld?: number
   /** Attribute names allowed beside those of `names.ts`; `a.*` and `*` are patterns. */
   readonly allow?: readonly string[]
+  /** Leave client addresses whole. Default false: their network, /24 or /48. */
+  readonly fullAddresses?: boolean
   /** Event loop, memory and collection metrics; on for one telemetry a process. Default false. */
   readonly runtimeMetrics?: boolean
 }
@@ -140,7 +142,9 @@ class RecordingTelemetry implements Telemetry {
     this.resource = resourceOf(options)
     this.metrics = new MetricRegistry(() => wall.now())
     this.#exporters = options.exporters ?? []
-    const gate = new AttributeGate(options.allow)
+    const gate = new AttributeGate(options.allow, {
+      fullAddresses: options.fullAddresses ?? false,
+    })
     const sampler = new Sampler(options.sampling ?? { strategy: 'budget' }, clock.elapsed())
     const rowSinks = this.#exporters.map((exporter) => exporter.rows?.(this.resource, gate))
     this.#recorder = new Recorder({

@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib'
 import { systemChance, type Chance } from '@spate/runtime/chance'
 import { systemClock, type Clock } from '@spate/runtime/clock'
 import { silentLog, type Log } from '@spate/runtime/log'
-import type { AttributeGate, PlainAttributes } from '../attributes.ts'
+import { AttributeGate, type PlainAttributes } from '../attributes.ts'
 import { metricsOf } from '../collect.ts'
 import type { RowSink } from '../departures.ts'
 import { metricNames } from '../names.ts'
@@ -17,6 +17,7 @@ import { encodeTraces } from './encode-traces.ts'
 import { createGrpcTransport } from './grpc-transport.ts'
 import { createHttpTransport } from './http-transport.ts'
 import type { LogData, MetricData, Signal } from './model.ts'
+import { privateLog } from './private-log.ts'
 import { RowWriter } from './row-writer.ts'
 import { Spill } from './spill.ts'
 import type { Transport } from './transport.ts'
@@ -45,6 +46,8 @@ export interface OtlpOptions {
   readonly spillFolder?: string
   /** Bytes on disk. Default 256 MiB. */
   readonly spillBytes?: number
+  /** Leave client addresses in logs whole. Default false: their network. */
+  readonly fullAddresses?: boolean
 }
 
 /** An exporter that can say what it did. */
@@ -106,6 +109,7 @@ class BatchingExporter implements OtlpExporter {
   readonly #programs: Telemetry[] = []
   readonly #timers: { cancel(): void }[] = []
   readonly #writers: RowWriter[] = []
+  readonly #gate: AttributeGate
   /** Spans the writers hold. */
   #written = 0
   /** Spans cut from the writers that are not in the queue of the delivery yet. */
@@ -123,6 +127,7 @@ class BatchingExporter implements OtlpExporter {
     spill: Spill | undefined,
   ) {
     this.#options = options
+    this.#gate = new AttributeGate([], { fullAddresses: options.fullAddresses ?? false })
     this.#delivery = delivery
     this.#format = format
     this.#spill = spill
@@ -180,7 +185,7 @@ class BatchingExporter implements OtlpExporter {
       this.#pendingDropped.logs += records.length
       return
     }
-    for (const record of records) this.#logs.push(record)
+    for (const record of records) this.#logs.push(privateLog(record, this.#gate))
     this.#schedule(this.#logs.length)
   }
 

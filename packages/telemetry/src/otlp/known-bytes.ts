@@ -90,7 +90,7 @@ export class KnownBytes {
   shape(shape: SpanShape): Uint8Array {
     if (shape.bytes) return shape.bytes
     if (shape.name !== undefined) {
-      writer.string(5, this.#gate.text(shape.name))
+      writer.string(5, shape.name)
       writer.uint(6, shape.kind + 1)
     }
     writeAttributes(writer, 9, this.#gate.filter(shape.attributes).kept)
