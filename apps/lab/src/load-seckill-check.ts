@@ -2,11 +2,13 @@ import type { BurstResult } from './load-seckill-burst.ts'
 import { RawConnection, rawRequest } from './load-seckill-connection.ts'
 
 /** An order as the list names it. */
-interface ListedOrder {
+export interface ListedOrder {
   readonly orderId: string
   readonly userId: string
   readonly quantity: number
   readonly status: string
+  /** ISO 8601. */
+  readonly createdAt: string
 }
 
 /** Verdict on a burst: what the sale says it sold against what the buyers were told. */
@@ -107,7 +109,8 @@ export async function checkBurst(
 
 const pageSize = 10_000
 
-async function allOrders(admin: AdminClient, productId: string): Promise<ListedOrder[]> {
+/** Every order of a product, oldest first, page by page. Throws where a page is refused. */
+export async function allOrders(admin: AdminClient, productId: string): Promise<ListedOrder[]> {
   const orders: ListedOrder[] = []
   let cursor: unknown
   do {

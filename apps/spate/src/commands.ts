@@ -1,3 +1,4 @@
+import { chaosRunCommand } from '@spate/lab/chaos'
 import { evalCommand } from '@spate/lab/eval'
 import { importCommand } from '@spate/lab/import'
 import { loadSeckillCommand } from '@spate/lab/load-seckill'
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   command(trainCommand),
   command(evalCommand),
   simCommand,
+  command(chaosRunCommand),
   auditVerifyCommand,
   purgeCommand,
   explainCommand,
