@@ -43,6 +43,9 @@ export interface ObservationOptions {
   readonly alone?: boolean
 }
 
+/** Time at the end to send what waits, ms; what is not sent by then goes to disk. */
+const flushMsMax = 4000
+
 /** Opens stores and exporter, and has every log record go to both, without secrets. */
 export async function observe(options: ObservationOptions): Promise<Observation> {
   const { settings, clock, chance, log } = options
@@ -82,7 +85,11 @@ export async function observe(options: ObservationOptions): Promise<Observation>
     },
     async close(signal) {
       await stopTelling?.()
-      await Promise.all([...made.values()].map((telemetry) => telemetry.shutdown(signal)))
+      const late = new AbortController()
+      const timer = clock.after(flushMsMax, () => late.abort())
+      const until = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
+      await Promise.all([...made.values()].map((telemetry) => telemetry.shutdown(until)))
+      timer.cancel()
     },
   }
 }

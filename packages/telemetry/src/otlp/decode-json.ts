@@ -2,7 +2,13 @@ import type { SpanStatusCode } from '@opentelemetry/api'
 import { Fault } from '@spate/runtime/fault'
 import type { SpanRecord } from '../span-record.ts'
 import { serviceOf } from './decode-traces.ts'
-import { attributesReadMax, scopeOf, valueDepthMax } from './decode-values.ts'
+import {
+  attributesReadMax,
+  elementsReadMax,
+  ItemBudget,
+  scopeOf,
+  valueDepthMax,
+} from './decode-values.ts'
 import { readMetric } from './decode-json-metrics.ts'
 import type { LogData, MetricData, Scope, Value, Values } from './model.ts'
 import { array, integer, millis, object, string, type Json } from './json-fields.ts'
@@ -66,6 +72,7 @@ function walk(
   [resources, scopes, leaves]: readonly [string, string, string],
   leaf: (item: Json, resource: Values, scope: Scope) => void,
 ): void {
+  const budget = new ItemBudget()
   for (const outer of array(root, resources)) {
     const resource =
       outer['resource'] === undefined ? {} : readAttributes(object(outer['resource'], 'resource'))
@@ -73,7 +80,11 @@ function walk(
       const made = inner['scope'] === undefined ? {} : object(inner['scope'], 'scope')
       const attributes = made['attributes'] === undefined ? undefined : readAttributes(made)
       const scope = scopeOf(string(made, 'name'), string(made, 'version'), attributes)
-      for (const item of array(inner, leaves)) leaf(item, resource, scope)
+      budget.take()
+      for (const item of array(inner, leaves)) {
+        budget.take()
+        leaf(item, resource, scope)
+      }
     }
   }
 }
@@ -136,9 +147,9 @@ function readValue(value: Json, depth: number): Value {
   if (value['bytesValue'] !== undefined)
     return new Uint8Array(Buffer.from(string(value, 'bytesValue'), 'base64'))
   if (value['arrayValue'] !== undefined)
-    return array(object(value['arrayValue'], 'arrayValue'), 'values').map((element) =>
-      readValue(element, depth + 1),
-    )
+    return array(object(value['arrayValue'], 'arrayValue'), 'values')
+      .slice(0, elementsReadMax)
+      .map((element) => readValue(element, depth + 1))
   if (value['kvlistValue'] !== undefined)
     return readAttributes(object(value['kvlistValue'], 'kvlistValue'), depth + 1, 'values')
   return null

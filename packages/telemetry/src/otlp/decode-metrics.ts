@@ -1,20 +1,25 @@
-import { AttributeReader, readEnvelope } from './decode-values.ts'
+import { AttributeReader, ItemBudget, readEnvelope } from './decode-values.ts'
 import type {
   ExemplarData,
   ExponentialPoint,
   HistogramPoint,
   MetricData,
   NumberPoint,
+  Scope,
   SummaryPoint,
+  Values,
 } from './model.ts'
 import type { ProtoReader } from './proto-reader.ts'
 
 const cumulative = 2
+/** Exemplars of one point that are read; later ones are passed over. */
+const exemplarsReadMax = 256
 
 /** Reads an ExportMetricsServiceRequest. Throws `Fault('invalid_request')` where it is broken. */
 export function decodeMetrics(bytes: Uint8Array): MetricData[] {
   const metrics: MetricData[] = []
-  readEnvelope(bytes, (item, resource, scope) => {
+  const budget = new ItemBudget()
+  const read = (item: ProtoReader, resource: Values, scope: Scope): void => {
     let name = ''
     let unit = ''
     let description = ''
@@ -23,10 +28,11 @@ export function decodeMetrics(bytes: Uint8Array): MetricData[] {
       if (item.field === 1) name = item.string()
       else if (item.field === 2) description = item.string()
       else if (item.field === 3) unit = item.string()
-      else body = readBody(item) ?? body
+      else body = readBody(item, budget) ?? body
     }
     if (body) metrics.push({ name, unit, description, resource, scope, ...body })
-  })
+  }
+  readEnvelope(bytes, read, budget)
   return metrics
 }
 
@@ -50,24 +56,24 @@ type MetricBody =
     }
   | { readonly kind: 'summary'; readonly points: SummaryPoint[] }
 
-function readBody(item: ProtoReader): MetricBody | undefined {
+function readBody(item: ProtoReader, budget: ItemBudget): MetricBody | undefined {
   switch (item.field) {
     case 5:
-      return { kind: 'gauge', points: readPoints(item, readNumber).points }
+      return { kind: 'gauge', points: readPoints(item, readNumber, budget).points }
     case 7: {
-      const { points, temporality, monotonic } = readPoints(item, readNumber)
+      const { points, temporality, monotonic } = readPoints(item, readNumber, budget)
       return { kind: 'sum', monotonic, cumulative: temporality === cumulative, points }
     }
     case 9: {
-      const { points, temporality } = readPoints(item, readHistogram)
+      const { points, temporality } = readPoints(item, readHistogram, budget)
       return { kind: 'histogram', cumulative: temporality === cumulative, points }
     }
     case 10: {
-      const { points, temporality } = readPoints(item, readExponential)
+      const { points, temporality } = readPoints(item, readExponential, budget)
       return { kind: 'exponential', cumulative: temporality === cumulative, points }
     }
     case 11:
-      return { kind: 'summary', points: readPoints(item, readSummary).points }
+      return { kind: 'summary', points: readPoints(item, readSummary, budget).points }
     default:
       item.skip()
       return undefined
@@ -77,14 +83,17 @@ function readBody(item: ProtoReader): MetricBody | undefined {
 function readPoints<P>(
   item: ProtoReader,
   read: (reader: ProtoReader) => P,
+  budget: ItemBudget,
 ): { points: P[]; temporality: number; monotonic: boolean } {
   const inner = item.message()
   const points: P[] = []
   let temporality = 0
   let monotonic = false
   while (inner.next()) {
-    if (inner.field === 1) points.push(read(inner.message()))
-    else if (inner.field === 2) temporality = inner.uint()
+    if (inner.field === 1) {
+      budget.take()
+      points.push(read(inner.message()))
+    } else if (inner.field === 2) temporality = inner.uint()
     else if (inner.field === 3) monotonic = inner.bool()
     else inner.skip()
   }
@@ -101,7 +110,8 @@ function readNumber(reader: ProtoReader): NumberPoint {
     if (reader.field === 2) startMs = reader.nanos()
     else if (reader.field === 3) timeMs = reader.nanos()
     else if (reader.field === 4) value = reader.double()
-    else if (reader.field === 5) exemplars.push(readExemplar(reader.message()))
+    else if (reader.field === 5 && exemplars.length < exemplarsReadMax)
+      exemplars.push(readExemplar(reader.message()))
     else if (reader.field === 6) value = reader.sfixed64()
     else if (reader.field === 7) attributes.add(reader)
     else reader.skip()
@@ -127,7 +137,8 @@ function readHistogram(reader: ProtoReader): HistogramPoint {
     else if (reader.field === 5) sum = reader.double()
     else if (reader.field === 6) reader.fixed64s(counts)
     else if (reader.field === 7) reader.doubles(bounds)
-    else if (reader.field === 8) exemplars.push(readExemplar(reader.message()))
+    else if (reader.field === 8 && exemplars.length < exemplarsReadMax)
+      exemplars.push(readExemplar(reader.message()))
     else if (reader.field === 9) attributes.add(reader)
     else if (reader.field === 11) min = reader.double()
     else if (reader.field === 12) max = reader.double()

@@ -7,6 +7,25 @@ export const valueDepthMax = 32
 /** Attributes of one thing that are read; later ones are passed over and counted. */
 export const attributesReadMax = 1024
 
+/** Elements of one array that are read; later ones are passed over. */
+export const elementsReadMax = 1024
+/**
+ * Spans, points, records, and the scopes around them, of one request. An empty one takes two bytes
+ * on the wire and a hundred times that in memory, so bytes alone bound nothing.
+ */
+export const itemsMax = 200_000
+
+/** Counts the items of one request. */
+export class ItemBudget {
+  #left = itemsMax
+
+  /** Counts one more. Throws `payload_too_large` past `itemsMax`. */
+  take(): void {
+    if (--this.#left < 0)
+      throw new Fault('payload_too_large', `a request may have at most ${itemsMax} items`)
+  }
+}
+
 /** Attributes while they are read. A null prototype keeps `__proto__` an ordinary name. */
 export class AttributeReader {
   readonly values: Record<string, Value> = Object.create(null) as Record<string, Value>
@@ -73,7 +92,8 @@ export function readValue(reader: ProtoReader, depth = 0): Value {
 function readArray(inner: ProtoReader, depth: number): Value {
   const values: Value[] = []
   while (inner.next()) {
-    if (inner.field === 1) values.push(readValue(inner, depth + 1))
+    if (inner.field === 1 && values.length < elementsReadMax)
+      values.push(readValue(inner, depth + 1))
     else inner.skip()
   }
   return values
@@ -130,6 +150,7 @@ export function scopeOf(name: string, version: string, attributes: Values | unde
 export function readEnvelope(
   bytes: Uint8Array,
   leaf: (item: ProtoReader, resource: Values, scope: Scope) => void,
+  budget: ItemBudget = new ItemBudget(),
 ): void {
   const request = new ProtoReader(bytes)
   while (request.next()) {
@@ -142,10 +163,12 @@ export function readEnvelope(
     const scopes: ProtoReader[] = []
     while (start.next()) {
       if (start.field === 1) resource = readResource(start)
-      else if (start.field === 2) scopes.push(start.message())
-      else start.skip()
+      else if (start.field === 2) {
+        budget.take()
+        scopes.push(start.message())
+      } else start.skip()
     }
-    for (const inner of scopes) readScoped(inner, resource, leaf)
+    for (const inner of scopes) readScoped(inner, resource, leaf, budget)
   }
 }
 
@@ -153,13 +176,16 @@ function readScoped(
   inner: ProtoReader,
   resource: Values,
   leaf: (item: ProtoReader, resource: Values, scope: Scope) => void,
+  budget: ItemBudget,
 ): void {
   let scope: Scope = { name: '' }
   const items: ProtoReader[] = []
   while (inner.next()) {
     if (inner.field === 1) scope = readScope(inner)
-    else if (inner.field === 2) items.push(inner.message())
-    else inner.skip()
+    else if (inner.field === 2) {
+      budget.take()
+      items.push(inner.message())
+    } else inner.skip()
   }
   for (const item of items) leaf(item, resource, scope)
 }

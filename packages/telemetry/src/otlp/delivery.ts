@@ -130,8 +130,11 @@ export class Delivery {
     this.#closed = true
     this.#timer?.cancel()
     for (let parcel = this.#shift(); parcel; parcel = this.#shift()) this.#keep(parcel, 'shutdown')
-    await Promise.all(this.#writes)
+    // What is under way fails at once and is kept too, before the disk is let go of.
     this.#options.transport.close()
+    while (this.#sending > 0 || this.#draining)
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    await Promise.all(this.#writes)
     await this.#options.spill?.close()
   }
 

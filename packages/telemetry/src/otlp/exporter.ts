@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { systemChance, type Chance } from '@spate/runtime/chance'
-import { systemClock, type Clock } from '@spate/runtime/clock'
+import { delayMsMax, systemClock, type Clock } from '@spate/runtime/clock'
 import { silentLog, type Log } from '@spate/runtime/log'
 import { AttributeGate, type PlainAttributes } from '../attributes.ts'
 import { metricsOf } from '../collect.ts'
@@ -203,8 +203,16 @@ class BatchingExporter implements OtlpExporter {
       if (signal?.aborted) resolve()
       else signal?.addEventListener('abort', () => resolve(), { once: true })
     })
-    await Promise.race([this.flush(), late])
-    await this.#delivery.close()
+    const done = new AbortController()
+    // Connections and timers let the process end; until all is sent or on disk it must not.
+    const awake = this.#options.clock.sleep(delayMsMax, done.signal).catch(() => {})
+    try {
+      await Promise.race([this.flush(), late])
+      await this.#delivery.close()
+    } finally {
+      done.abort()
+      await awake
+    }
   }
 
   #schedule(waiting: number): void {

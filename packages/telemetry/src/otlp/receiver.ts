@@ -38,7 +38,7 @@ export interface ReceiverOptions {
   readonly log?: Log
   /** Bytes of a request as it comes. Default 8 MiB. */
   readonly requestBytes?: number
-  /** Bytes of a request once decompressed. Default 32 MiB. */
+  /** Bytes of a request once decompressed; of JSON a quarter. Default 32 MiB. */
   readonly messageBytes?: number
 }
 
@@ -54,6 +54,7 @@ export interface Receiver {
 
 const inflate = promisify(gunzip)
 const headBytes = 5
+const jsonShare = 4
 const grpcInvalid = 3
 const grpcExhausted = 8
 const grpcUnimplemented = 12
@@ -105,7 +106,9 @@ class Intake {
   async take(signal: Signal, body: Uint8Array, gzipped: boolean, json: boolean): Promise<void> {
     try {
       const message = gzipped ? await this.#inflated(body) : body
-      if (message.length > this.#messageBytes) throw new Fault('payload_too_large')
+      // JSON grows tenfold once it is parsed.
+      const bytesMax = json ? this.#messageBytes / jsonShare : this.#messageBytes
+      if (message.length > bytesMax) throw new Fault('payload_too_large')
       this.#hand(signal, message, json)
       this.#counters.accepted++
     } catch (caught) {
