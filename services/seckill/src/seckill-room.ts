@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { adminToken } from '@spate/http/admin-token'
 import type { EventLog } from '@spate/eventlog/event-log'
 import { SeededChance } from '@spate/runtime/chance'
-import { systemClock } from '@spate/runtime/clock'
+import { systemClock, type Clock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
 import { silentLog } from '@spate/runtime/log'
 import type { SettingsOf } from '@spate/runtime/settings'
@@ -52,6 +52,7 @@ export interface Reply {
 export async function openRoom(
   over: Partial<SeckillSettings> = {},
   eventLog?: EventLog,
+  clock: Clock = systemClock,
 ): Promise<SeckillRoom> {
   const folder = await mkdtemp(join(tmpdir(), 'seckill-'))
   const defaults = Object.fromEntries(
@@ -61,7 +62,7 @@ export async function openRoom(
   const start = (): Promise<Running> =>
     startSeckill({
       settings,
-      clock: systemClock,
+      clock,
       chance: new SeededChance(1),
       log: silentLog,
       telemetry: noTelemetry,

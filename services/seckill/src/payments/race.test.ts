@@ -16,8 +16,8 @@ import type { Payment, PaymentProvider, PaymentState } from './payment-provider.
 import { PendingPayments } from './pending-payments.ts'
 import { refundsDue } from './refunds.ts'
 
-/** Runs of the property; a long run sets SPATE_RACE_RUNS. */
-const runs = Number(processHost.env['SPATE_RACE_RUNS'] ?? 150)
+/** Runs of the property; a long run sets SALE_RACE_RUNS. */
+const runs = Number(processHost.env['SALE_RACE_RUNS'] ?? 150)
 const graceMs = 3000
 
 /** One payment as the provider has it; moments are ms after the purchase. */
