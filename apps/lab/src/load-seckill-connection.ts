@@ -20,8 +20,10 @@ export class RawConnection {
   #failed: ((cause: Error) => void) | undefined
   #broken: Error | undefined
 
-  constructor(host: string, port: number) {
-    this.#socket = connect({ host, port, noDelay: true })
+  /** `localAddress`: where it comes from; any of the machine's own where absent. */
+  constructor(host: string, port: number, localAddress?: string) {
+    const from = localAddress === undefined ? {} : { localAddress }
+    this.#socket = connect({ host, port, noDelay: true, ...from })
     this.opened = new Promise((resolve, reject) => {
       this.#socket.once('connect', resolve)
       this.#socket.once('error', reject)

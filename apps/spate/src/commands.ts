@@ -1,3 +1,4 @@
+import { loadBotsCommand } from '@spate/lab/bots'
 import { chaosRunCommand } from '@spate/lab/chaos'
 import { evalCommand } from '@spate/lab/eval'
 import { importCommand } from '@spate/lab/import'
@@ -7,6 +8,7 @@ import { splitCommand } from '@spate/lab/split'
 import { trainCommand } from '@spate/lab/train'
 import { command, type Command } from '@spate/runtime/command'
 import { auditVerifyCommand } from '@spate/seckill/audit-command'
+import { verifyQueueCommand } from '@spate/seckill/queue-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
 import { explainCommand, purgeCommand, traceCommand } from './calls.ts'
 import { programCommand } from './one-program.ts'
@@ -24,6 +26,7 @@ export const commands: readonly Command[] = [
   upCommand,
   ...programs.map(programCommand),
   command(loadSeckillCommand),
+  command(loadBotsCommand),
   command(importCommand),
   command(splitCommand),
   command(trainCommand),
@@ -31,6 +34,7 @@ export const commands: readonly Command[] = [
   simCommand,
   command(chaosRunCommand),
   auditVerifyCommand,
+  verifyQueueCommand,
   purgeCommand,
   explainCommand,
   traceCommand,

@@ -142,11 +142,11 @@ for (const form of all('form[data-challenge]')) {
   const button = form.querySelector('button')
   const proof = form.querySelector('input[name=proof]')
   let wanted = false
-  worker.onmessage = ({ data }) => {
+  worker.addEventListener('message', ({ data }) => {
     proof.value = data
     worker.terminate()
     if (wanted) form.submit()
-  }
+  })
   worker.postMessage({ challenge: form.dataset.challenge, bits: Number(form.dataset.bits) })
   form.addEventListener('submit', (event) => {
     if (proof.value !== '') return

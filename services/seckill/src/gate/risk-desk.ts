@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { clientKey } from '@spate/http/client-address'
 import { secretBytes } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
@@ -50,7 +50,7 @@ export class RiskDesk {
   readonly #traces = new Map<string, RiskTrace>()
   readonly #reviews = new Map<string, RiskReview>()
   readonly #decided = new Map<string, RiskVerdict>()
-  readonly #secret = secretBytes(32)
+  readonly #secret = secretBytes(32).toString('hex')
 
   constructor(settings: RiskSettings, clock: Clock) {
     this.#settings = settings
@@ -137,7 +137,7 @@ export class RiskDesk {
 
   /** An address or device id as it is kept: 64 bits under a key that dies with the process. */
   #hidden(text: string): string {
-    return createHmac('sha256', this.#secret).update(text).digest('hex').slice(0, 16)
+    return hash('sha256', this.#secret + text, 'hex').slice(0, 16)
   }
 }
 
