@@ -40,6 +40,8 @@ test('a header names the user where a trusted proxy sent it, once', async (t) =>
   assert.equal((await buy(untrusting, { 'x-user-id': 'ann' })).status, 401)
 })
 
+const bearerOf = (made: string): Record<string, string> => ({ authorization: `Bearer ${made}` })
+
 test('a token names the user: signature, time, issuer and audience are checked', async (t) => {
   const sale = await onSale({
     identity: 'jwt',
@@ -56,6 +58,21 @@ test('a token names the user: signature, time, issuer and audience are checked',
   assert.equal((await by(good)).status, 200)
   assert.equal((await by(good)).body['code'], 'limit_reached', 'known tokens are as good')
   assert.equal((await buy(sale, { authorization: `Bearer ${good}` }, 'bob')).status, 403)
+  const mine = (await sale.call('GET', '/seckill/orders', undefined, bearerOf(good))).body['orders']
+  const [order] = mine as { orderId: string }[]
+  const path = `/seckill/orders/${order?.orderId}`
+  const other = bearerOf(await token({ ...claims, sub: 'bob' }))
+  for (const [method, call] of [
+    ['GET', path],
+    ['GET', `${path}/events`],
+    ['POST', `${path}/cancel`],
+  ] as const) {
+    assert.equal((await sale.call(method, call, undefined, other)).status, 404, call)
+    assert.equal((await sale.call(method, call)).status, 401, call)
+  }
+  assert.equal((await sale.call('GET', '/seckill/orders?userId=ann', undefined, other)).status, 403)
+  assert.equal((await sale.call('GET', path, undefined, bearerOf(good))).status, 200)
+  assert.equal((await sale.admin('GET', path)).status, 200, 'administrators see every order')
   const [head = '', body = ''] = good.split('.')
   const none = Buffer.from('{"alg":"none"}').toString('base64url')
   const bad: (Promise<string> | string)[] = [

@@ -8,6 +8,7 @@ import { Fault } from '@spate/runtime/fault'
 import { orderJson } from '../answers.ts'
 import {
   cancelBody,
+  type CancelBody,
   orderParams,
   orderQuery,
   ordersQuery,
@@ -47,7 +48,7 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       params: orderParams,
       query: orderQuery,
       refusals: [404],
-      handler: (_request, { params, query }) => one(desk, params.orderId, query),
+      handler: (request, { params, query }) => one(desk, request, params.orderId, query),
     }),
     typedRoute({
       method: 'GET',
@@ -79,7 +80,8 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       refusals: [401, 404, 503],
       handler: async (request, { params, body }) => {
         if (desk.paymentsSigned) desk.adminToken.require(request)
-        return orderAnswer(desk, await desk.cashier.pay({ ...params, ...body }))
+        const owner = await ownerOf(desk, request, body.userId)
+        return orderAnswer(desk, await desk.cashier.pay({ ...params, ...body, ...owner }))
       },
     }),
     typedRoute({
@@ -92,19 +94,49 @@ export function orderRoutes(desk: OrderDesk): Route[] {
       bodyOptional: true,
       bytesMax: 4096,
       refusals: [404, 503],
-      handler: async (_request, { params, body }) =>
-        orderAnswer(
-          desk,
-          await desk.ledger.run({ kind: 'cancel', ...params, ...(body as object | undefined) }),
-        ),
+      handler: async (request, { params, body }) => {
+        const { userId } = (body as CancelBody | undefined) ?? {}
+        const owner = await ownerOf(desk, request, userId)
+        return orderAnswer(desk, await desk.ledger.run({ kind: 'cancel', ...params, ...owner }))
+      },
     }),
   ]
 }
 
-async function one(desk: OrderDesk, orderId: string, query: OrderQuery): Promise<Response> {
+/**
+ * Whose orders a call may touch: its user's. Where identity comes from the body, whoever it names,
+ * and everybody's where it names nobody: order ids cannot be guessed. Administrators': everybody's.
+ */
+async function ownerOf(
+  { gate, adminToken }: OrderDesk,
+  request: Request,
+  named: string | undefined,
+): Promise<{ readonly userId?: string }> {
+  if (!gate.anonymous && !carries(adminToken, request))
+    return { userId: await gate.identity(request, named) }
+  return named === undefined ? {} : { userId: named }
+}
+
+function carries(adminToken: AdminToken, request: Request): boolean {
+  try {
+    adminToken.require(request)
+    return true
+  } catch {
+    // Somebody else's token, or none: identity says what that is worth.
+    return false
+  }
+}
+
+async function one(
+  desk: OrderDesk,
+  request: Request,
+  orderId: string,
+  query: OrderQuery,
+): Promise<Response> {
   const { wait = 0, after } = query
+  const { userId } = await ownerOf(desk, request, undefined)
   const order = await desk.watch.wait(orderId, after, wait)
-  if (!order) throw notFound()
+  if (!order || (userId !== undefined && order.userId !== userId)) throw notFound()
   return jsonResponse(200, orderJson(order), noStore)
 }
 
@@ -116,9 +148,12 @@ const keepAliveMs = 15_000
  * reader that comes back with `Last-Event-ID` gets the present status unless it is that one; after
  * the final status it is told (204) not to come back.
  */
-function events(desk: OrderDesk, request: Request, orderId: string): Response {
+async function events(desk: OrderDesk, request: Request, orderId: string): Promise<Response> {
   const after = orderStatuses.find((each) => each === request.headers.get('last-event-id'))
-  if (desk.ledger.slotOf(orderId) < 0) throw notFound()
+  const { userId } = await ownerOf(desk, request, undefined)
+  const slot = desk.ledger.slotOf(orderId)
+  if (slot < 0 || (userId !== undefined && desk.ledger.view(slot).userId !== userId))
+    throw notFound()
   if (after === finalStatus) return { status: 204, headers: noStore }
   desk.watch.admit()
   return { status: 200, headers: sseHeaders, body: frames(desk, request, orderId, after) }
@@ -137,7 +172,8 @@ async function* frames(
 }
 
 async function list(desk: OrderDesk, request: Request, query: OrdersQuery): Promise<Response> {
-  const { userId, productId, limit = pageSize, cursor } = query
+  const { productId, limit = pageSize, cursor } = query
+  const { userId } = await ownerOf(desk, request, query.userId)
   if (userId !== undefined && productId === undefined) {
     const orders = desk.ledger.ordersOf(userId, limit, cursor)
     const last = orders.at(-1)
