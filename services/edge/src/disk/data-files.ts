@@ -3,6 +3,12 @@ import { errorCode } from '@spate/runtime/fault'
 import { DataFile, fileName, parseFileName } from './data-file.ts'
 import type { DiskEntry } from './disk-entry.ts'
 
+/** Who lies in a file. A list, not a set: a purge of many only counts down. */
+interface Tenants {
+  readonly ever: DiskEntry[]
+  live: number
+}
+
 /** All data files of the tier, oldest first, and what lies in which. */
 export class DataFiles {
   readonly #disk: Disk
@@ -10,7 +16,7 @@ export class DataFiles {
   readonly #smallBytesMax: number
   /** In order of age; a file that was spared stands behind newer ones. */
   readonly #byNumber = new Map<number, DataFile>()
-  readonly #entries = new Map<DataFile, Set<DiskEntry>>()
+  readonly #tenants = new Map<DataFile, Tenants>()
   #current: DataFile | undefined
   #next = 1
   #bytes = 0
@@ -33,9 +39,8 @@ export class DataFiles {
   }
 
   /** Takes in the files that are there. */
-  async open(next: number): Promise<void> {
+  async open(): Promise<void> {
     await this.#disk.makeFolder(this.#folder)
-    this.#next = next
     for (const name of await this.#disk.list(this.#folder)) {
       const named = parseFileName(name)
       if (!named) continue
@@ -51,29 +56,40 @@ export class DataFiles {
     return this.#byNumber.get(number)
   }
 
-  /** Entries with their body or head in `file`. */
-  entriesOf(file: DataFile): ReadonlySet<DiskEntry> {
-    return this.#entries.get(file) ?? nothing
+  /** The next file has at least this number: one that was used must never be used again. */
+  beginAt(number: number): void {
+    this.#next = Math.max(this.#next, number)
   }
 
-  /** Notes where `entry` lies. */
-  settle(entry: DiskEntry): void {
-    for (const span of [entry.body, entry.head]) if (span) this.#entries.get(span.file)?.add(entry)
+  /** Entries with their body or head in `file`. O(entries that ever lay there). */
+  entriesOf(file: DataFile): readonly DiskEntry[] {
+    const ever = this.#tenants.get(file)?.ever ?? []
+    const here = ever.filter(
+      ({ live, body, head }) => live && (body?.file === file || head?.file === file),
+    )
+    return [...new Set(here)]
+  }
+
+  /** Notes that `entry` lies in `file` too. */
+  settle(entry: DiskEntry, file: DataFile): void {
+    const tenants = this.#tenants.get(file)
+    if (!tenants) return
+    tenants.ever.push(entry)
+    tenants.live++
   }
 
   /** Forgets `entry`; tells `emptied` of files in which nothing is left. */
   leave(entry: DiskEntry, emptied: (file: DataFile) => void): void {
-    for (const span of [entry.body, entry.head]) {
-      const entries = span && this.#entries.get(span.file)
-      if (!span || !entries?.delete(entry) || entries.size > 0) continue
-      if (span.file !== this.#current && !span.file.busy) emptied(span.file)
-    }
+    const { body, head } = entry
+    if (body) this.#leave(body.file, emptied)
+    if (head && head.file !== body?.file) this.#leave(head.file, emptied)
   }
 
   /** Forgets where the head of `entry` lies: another is about to take its place. */
   leaveHead(entry: DiskEntry): void {
     const { body, head } = entry
-    if (head && head.file !== body?.file) this.#entries.get(head.file)?.delete(entry)
+    const tenants = head && head.file !== body?.file && this.#tenants.get(head.file)
+    if (tenants) tenants.live--
   }
 
   /** The file small bodies go to now, with room for `bytes` more. */
@@ -117,7 +133,7 @@ export class DataFiles {
   async drop(file: DataFile): Promise<void> {
     if (this.#byNumber.get(file.number) !== file) return
     this.#byNumber.delete(file.number)
-    this.#entries.delete(file)
+    this.#tenants.delete(file)
     this.#bytes -= file.bytes
     if (this.#current === file) this.#current = undefined
     await file.drop()
@@ -126,7 +142,7 @@ export class DataFiles {
   /** Removes files in which nothing lies. */
   async sweep(): Promise<void> {
     for (const file of this.#byNumber.values())
-      if (this.entriesOf(file).size === 0) await this.drop(file)
+      if ((this.#tenants.get(file)?.live ?? 0) === 0) await this.drop(file)
   }
 
   /** Removes all files. */
@@ -138,9 +154,15 @@ export class DataFiles {
     for (const file of this.#byNumber.values()) await file.close()
   }
 
+  #leave(file: DataFile, emptied: (file: DataFile) => void): void {
+    const tenants = this.#tenants.get(file)
+    if (!tenants || --tenants.live > 0) return
+    if (file !== this.#current && !file.busy) emptied(file)
+  }
+
   #keep(file: DataFile): void {
     this.#byNumber.set(file.number, file)
-    this.#entries.set(file, new Set())
+    this.#tenants.set(file, { ever: [], live: 0 })
     this.#bytes += file.bytes
     this.#next = Math.max(this.#next, file.number + 1)
   }
@@ -158,5 +180,3 @@ export async function removeDataFiles(disk: Disk, folder: string): Promise<void>
     }
   }
 }
-
-const nothing: ReadonlySet<DiskEntry> = new Set()

@@ -14,17 +14,18 @@ import type { Selector } from '../domain/vary.ts'
 import type { PurgeOrder } from '../store/response-index.ts'
 import type { DiskEntry } from './disk-entry.ts'
 
-/** A response on disk as it is written down: files by number. */
-export interface PutRecord {
-  readonly id: number
-  readonly key: string
-  readonly host: string
-  readonly tags: readonly string[]
-  readonly selector: Selector
-  readonly softMs: number
-  readonly body: readonly [file: number, at: number, length: number]
-  readonly head: readonly [file: number, at: number, length: number, crc: number]
-}
+/** A response on disk as it is written down, files by number: a list, since there are many of them. */
+export type PutRecord = readonly [
+  id: number,
+  key: string,
+  host: string,
+  tags: readonly string[],
+  /** Null for one that any request selects. */
+  selector: Selector | null,
+  softMs: number,
+  body: readonly [file: number, at: number, length: number],
+  head: readonly [file: number, at: number, length: number, crc: number],
+]
 
 /** One thing that happened to the index. */
 export type IndexRecord =
@@ -173,15 +174,15 @@ export function putRecord(entry: DiskEntry): IndexRecord {
   if (!body || !head) throw new Fault('internal', 'an entry was noted before it was written')
   return {
     kind: 'put',
-    put: {
+    put: [
       id,
       key,
       host,
       tags,
-      selector,
+      selector.names.length === 0 && selector.language === undefined ? null : selector,
       softMs,
-      body: [body.file.number, body.at, body.length],
-      head: [head.file.number, head.at, head.length, head.crc],
-    },
+      [body.file.number, body.at, body.length],
+      [head.file.number, head.at, head.length, head.crc],
+    ],
   }
 }

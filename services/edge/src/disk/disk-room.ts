@@ -53,7 +53,7 @@ export class DiskRoom {
     while (files.bytes + index.bytes + bytes > limits.bytesMax || objects() > limits.objectsMax) {
       const file = files.oldest()
       if (!file || off()) return false
-      const entries = [...files.entriesOf(file)]
+      const entries = files.entriesOf(file)
       if (file.dedicated && entries.some(({ visited }) => visited) && spared++ < sparesMax) {
         for (const entry of entries) entry.visited = false
         files.spare(file)

@@ -32,7 +32,7 @@ export const diskSettings: TableOf<DiskSettings> = {
     1_000_000,
     1000,
     100_000_000,
-    'Responses on disk; each costs about 1 KB of memory',
+    'Responses on disk; each costs about 600 bytes of memory',
     { unit: 'responses' },
   ),
   diskPromoteBytesMax: bytes(

@@ -205,8 +205,10 @@ export class DiskTier {
         entry.head = { file, at: headAt, length: headBytes, crc }
         this.#spills--
         file.busy = false
-        if (entry.live) this.#note(entry)
-        else await this.#drop(file)
+        if (entry.live) {
+          this.#parts.files.settle(entry, file)
+          this.#note(entry)
+        } else await this.#drop(file)
       },
       (caught: unknown) => {
         this.#lost(entry, Fault.from(caught))
@@ -290,7 +292,6 @@ export class DiskTier {
 
   /** Notes an entry whose bytes are all written; from now on it is found, and found again after a crash. */
   #note(entry: DiskEntry): void {
-    this.#parts.files.settle(entry)
     this.#append(putRecord(entry))
   }
 

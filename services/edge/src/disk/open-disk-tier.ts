@@ -2,6 +2,7 @@ import type { Disk } from '@spate/journal/disk'
 import { nodeDisk } from '@spate/journal/node-disk'
 import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
+import type { Selector } from '../domain/vary.ts'
 import { ResponseIndex } from '../store/response-index.ts'
 import { DataFiles, removeDataFiles } from './data-files.ts'
 import { DiskEntry } from './disk-entry.ts'
@@ -48,7 +49,9 @@ export async function openDiskTier(options: OpenDiskTierOptions): Promise<DiskTi
 /** Undefined where what is there is of another identity. */
 async function openOnce(options: OpenDiskTierOptions, disk: Disk): Promise<DiskTier | undefined> {
   const { folder, limits, identity, log } = options
-  const found = new Found()
+  const files = new DataFiles(disk, `${folder}/data`, Math.ceil(limits.bytesMax / 64))
+  await files.open()
+  const found = new Found(files)
   const place = { disk, folder: `${folder}/index`, log }
   const index = await DiskIndex.open(place, limits.bytesMax / 16, (record) => found.see(record))
   try {
@@ -56,9 +59,7 @@ async function openOnce(options: OpenDiskTierOptions, disk: Disk): Promise<DiskT
       await index.close()
       return undefined
     }
-    const files = new DataFiles(disk, `${folder}/data`, Math.ceil(limits.bytesMax / 64))
-    await files.open(found.nextFile)
-    found.settle(files)
+    found.settle()
     await files.sweep()
     const wipe = async (): Promise<void> => {
       await index.close().catch(() => {
@@ -84,17 +85,22 @@ class Found {
   readonly entries = new Map<number, DiskEntry>()
   readonly byName = new ResponseIndex<DiskEntry>()
   identity: string | undefined
-  nextFile = 1
   nextId = 1
-  readonly #puts = new Map<number, PutRecord>()
-  /** One string for each name, however often it was written down. */
+  readonly #files: DataFiles
+  /** One object for each name, list of tags and selector, however often it was written down. */
   readonly #names = new Map<string, string>()
+  readonly #tags = new Map<string, readonly string[]>()
+  readonly #selectors = new Map<string, Selector>()
+
+  constructor(files: DataFiles) {
+    this.#files = files
+  }
 
   see(record: IndexRecord): void {
     switch (record.kind) {
       case 'start':
         this.identity = record.identity
-        this.nextFile = Math.max(this.nextFile, record.nextFile)
+        this.#files.beginAt(record.nextFile)
         return
       case 'put':
         return this.#put(record.put)
@@ -110,46 +116,49 @@ class Found {
     }
   }
 
-  /** Finds the files of all entries; those whose bytes are not there are dropped. */
-  settle(files: DataFiles): void {
-    for (const [id, put] of this.#puts) {
-      const entry = this.entries.get(id) as DiskEntry
-      const [bodyFile, bodyAt, length] = put.body
-      const [headFile, headAt, headLength, crc] = put.head
-      const body = files.get(bodyFile)
-      const head = files.get(headFile)
-      if (body && head && bodyAt + length <= body.bytes && headAt + headLength <= head.bytes) {
-        entry.body = { file: body, at: bodyAt, length }
-        entry.head = { file: head, at: headAt, length: headLength, crc }
-        files.settle(entry)
+  /** Notes where all entries lie; those whose bytes are not there are dropped. */
+  settle(): void {
+    for (const entry of this.entries.values()) {
+      const { body, head } = entry
+      if (body && head) {
+        this.#files.settle(entry, body.file)
+        if (head.file !== body.file) this.#files.settle(entry, head.file)
       } else this.#remove(entry)
     }
   }
 
-  #put(put: PutRecord): void {
-    this.#remove(this.entries.get(put.id))
-    const { names, values, language } = put.selector
-    const entry = new DiskEntry(put.id, {
-      key: put.key,
-      host: this.#name(put.host),
-      tags: put.tags.map((tag) => this.#name(tag)),
-      // JSON has no undefined: an absent field came back as null.
-      selector: { names, values: values.map((value) => value ?? undefined), language },
-      length: put.body[2],
+  #put([id, key, host, tags, selector, softMs, body, head]: PutRecord): void {
+    this.#remove(this.entries.get(id))
+    const entry = new DiskEntry(id, {
+      key,
+      host: this.#name(host),
+      tags: this.#tagsOf(tags),
+      selector: selector ? this.#selectorOf(selector) : anyone,
+      length: body[2],
     })
-    entry.softMs = put.softMs
-    this.entries.set(put.id, entry)
-    this.#puts.set(put.id, put)
+    entry.softMs = softMs
+    this.#place(entry, body, head)
+    this.entries.set(id, entry)
     this.byName.add(entry)
-    this.nextId = Math.max(this.nextId, put.id + 1)
-    this.nextFile = Math.max(this.nextFile, put.body[0] + 1, put.head[0] + 1)
+    this.nextId = Math.max(this.nextId, id + 1)
+    this.#files.beginAt(Math.max(body[0], head[0]) + 1)
+  }
+
+  #place(entry: DiskEntry, body: PutRecord[6], head: PutRecord[7]): void {
+    const [bodyFile, bodyAt, length] = body
+    const [headFile, headAt, headLength, crc] = head
+    const inFile = this.#files.get(bodyFile)
+    const headIn = this.#files.get(headFile)
+    if (!inFile || !headIn) return
+    if (bodyAt + length > inFile.bytes || headAt + headLength > headIn.bytes) return
+    entry.body = { file: inFile, at: bodyAt, length }
+    entry.head = { file: headIn, at: headAt, length: headLength, crc }
   }
 
   #remove(entry: DiskEntry | undefined): void {
     if (!entry) return
     entry.live = false
     this.entries.delete(entry.id)
-    this.#puts.delete(entry.id)
     this.byName.delete(entry)
   }
 
@@ -159,7 +168,30 @@ class Found {
     this.#names.set(name, name)
     return name
   }
+
+  #tagsOf(tags: readonly string[]): readonly string[] {
+    if (tags.length === 0) return noTags
+    const text = tags.join('\n')
+    const known = this.#tags.get(text)
+    if (known) return known
+    const own = tags.map((tag) => this.#name(tag))
+    this.#tags.set(text, own)
+    return own
+  }
+
+  #selectorOf({ names, values, language }: Selector): Selector {
+    const text = JSON.stringify([names, values, language])
+    const known = this.#selectors.get(text)
+    if (known) return known
+    // JSON has no undefined: an absent field came back as null.
+    const own = { names, values: values.map((value) => value ?? undefined), language }
+    this.#selectors.set(text, own)
+    return own
+  }
 }
+
+const noTags: readonly string[] = []
+const anyone: Selector = { names: [], values: [], language: undefined }
 
 /**
  * Removes the index, oldest file first: what is left at any moment is either the same index or one

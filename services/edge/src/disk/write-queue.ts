@@ -120,6 +120,7 @@ export class WriteQueue {
         else entry.body = { file, at, length: body.length }
         entry.crcs = crcs
         entry.head = { file, at: headAt, length, crc }
+        if (!headOnly || entry.body?.file !== file) files.settle(entry, file)
         onWritten(entry)
         if (!headOnly) this.#writes++
       }
@@ -158,6 +159,7 @@ export class WriteQueue {
     entry.crcs = crcs
     entry.body = { file, at: 0, length }
     entry.head = { file, at: length, length: head.length, crc }
+    files.settle(entry, file)
     this.#writes++
     onWritten(entry)
   }
