@@ -140,6 +140,40 @@ test('a power cut at any time changes no place, no draw and no admission that wa
   assert.equal(new Set(places).size, places.length, 'two people stand at one place')
 })
 
+test('the draw is told once it is durable, and takes those who had come when it was written down', async () => {
+  for (const crash of [true, false]) {
+    const s = await stage()
+    const early = Array.from({ length: 20 }, (_, n) => `early${n}`)
+    for (const user of early) await s.rooms.join(s.campaign, user)
+    const room = await s.rooms.room(s.campaign)
+    // The draw is on its way to the disk now, and no further.
+    s.clock.advance(10_050)
+    const hasty = early.map((user) => room.placeOf(user)?.place)
+    assert.deepEqual(
+      hasty.filter((place) => place !== undefined),
+      [],
+      'told before it is durable',
+    )
+    if (crash) await s.crash()
+    const late = Array.from({ length: 5 }, (_, n) => `late${n}`)
+    await Promise.all(late.map((user) => s.rooms.join(s.campaign, user)))
+    await s.pass(200)
+    const { arrivals, seed, commitment } = await s.rooms.published(s.campaign)
+    assert.equal(arrivals, crash ? 25 : 20)
+    const told: DrawnPlace[] = []
+    for (const user of [...early, ...late]) {
+      const at = await s.rooms.find(s.campaign, user)
+      assert.ok(at?.place !== undefined)
+      told.push({ arrival: at.arrival, place: at.place })
+    }
+    const published = { commitment, seed: Buffer.from(seed ?? '', 'hex'), arrivals: arrivals ?? 0 }
+    assert.deepEqual(drawFaults(published, told), [])
+    await s.crash()
+    for (const [n, user] of [...early, ...late].entries())
+      assert.equal((await s.rooms.find(s.campaign, user))?.place, told[n]?.place)
+  }
+})
+
 test('people are let in at the rate, not while paused or sold out, and at its end no more', async () => {
   const s = await stage({ admitPerSecond: 250, startsAtMs: 0 })
   for (let n = 0; n < 4000; n++) void s.rooms.join(s.campaign, `u${n}`)
