@@ -10,8 +10,7 @@ import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { createShopHandler } from './handler.ts'
 import { makeCatalogue, type Catalogue } from './catalogue/catalogue.ts'
-import { takeCallback } from './own-routes.ts'
-import { CallbackSeal, SimulatedProvider } from './provider.ts'
+import { PaymentSeal, SimulatedProvider } from './provider.ts'
 import { Recommend } from './recommend.ts'
 import { PageStamps } from './replies.ts'
 import { Seckill } from './seckill.ts'
@@ -97,7 +96,10 @@ function shopOf(
 ): Shop {
   const { settings, clock, adminToken } = options
   const glanceMs = settings.upstreamTimeoutMs
-  const seal = new CallbackSeal(adminToken.value)
+  const seal =
+    settings.paymentSecret === undefined
+      ? PaymentSeal.derived(adminToken.value)
+      : new PaymentSeal(settings.paymentSecret)
   const seckill = new Seckill(upstreams.seckill, {
     clock,
     glanceMs,
@@ -116,7 +118,7 @@ function shopOf(
     provider: new SimulatedProvider({
       clock,
       seal,
-      deliver: (signed, context) => takeCallback({ seal, clock, seckill }, signed, context),
+      deliver: (signed, context) => seckill.webhook(signed, context),
     }),
     pageFreshMs: settings.pageFreshMs,
     liveFreshMs: settings.liveFreshMs,

@@ -1,6 +1,6 @@
 import type { Request, Response } from '@spate/http/exchange'
-import type { Context } from '@opentelemetry/api'
 import { typedRoute } from '@spate/http/input'
+import { jsonReader } from '@spate/http/json'
 import { jsonResponse } from '@spate/http/problem'
 import { parseQuery } from '@spate/http/query'
 import type { Route } from '@spate/http/router'
@@ -16,7 +16,7 @@ import Type, {
 import { forYouPage, recommendationsFragment } from './pages/browse.ts'
 import { orderPage, ordersPage, thanksPage } from './pages/orders.ts'
 import { confirmPage, refusedPage } from './pages/sale.ts'
-import { bankManners, type SignedCallback } from './provider.ts'
+import { bankManners } from './provider.ts'
 import { ownPage, privately, seeOther } from './replies.ts'
 import { formOf, keyOf, productOf, sameSite, siteOf, type Shop } from './shop.ts'
 
@@ -60,7 +60,7 @@ export function ownRoutes(shop: Shop): Route[] {
     post('/{language}/sale/{item}/buy', 'buyInSale', (request) => buyInSale(shop, request)),
     post('/{language}/p/{item}/buy', 'buy', (request) => buy(shop, request)),
     get('/{language}/thanks/{item}', 'thanks', (request) => thanks(shop, request)),
-    post('/payments/callback', 'paymentCallback', (request) => callback(shop, request)),
+    ...providerRoutes(shop),
     post('/{language}/visitor/new', 'newVisitor', (request) => newVisitor(shop, request)),
     typedRoute({
       method: 'POST',
@@ -160,7 +160,7 @@ async function settle(shop: Shop, request: Request, verb: 'pay' | 'cancel'): Pro
   const path = `/${site.language}/orders/${encodeURIComponent(orderId)}`
   if (verb === 'cancel') {
     // Refused (paid or expired meanwhile): the order's page says what it is now.
-    await shop.seckill.settle(orderId, 'cancel', site.language, request.context)
+    await shop.seckill.cancel(orderId, site.language, request.context)
     return seeOther(path, cookie)
   }
   const manner = bankManners.find((each) => each === form.get('bank')) ?? 'now'
@@ -171,28 +171,49 @@ async function settle(shop: Shop, request: Request, verb: 'pay' | 'cancel'): Pro
   )
 }
 
-/** What the provider calls back; believed only with its signature. Twice is once. */
-export async function takeCallback(
-  shop: Pick<Shop, 'seal' | 'clock' | 'seckill'>,
-  signed: SignedCallback,
-  context: Context,
-): Promise<void> {
-  const callback = shop.seal.open(signed, shop.clock.now())
-  if (callback.result === 'paid')
-    await shop.seckill.settle(callback.orderId, { pay: callback.paymentId }, 'en', context)
+/** The simulated provider's own side: what the flash sale asks of it, signed. */
+function providerRoutes(shop: Pick<Shop, 'seal' | 'clock' | 'provider'>): Route[] {
+  const signedBody = async (request: Request): Promise<string> => {
+    const bytes = request.body.whole ?? (await request.body.bytes(callBytesMax))
+    if (bytes.length > callBytesMax) throw new Fault('payload_too_large')
+    const body = new TextDecoder().decode(bytes)
+    shop.seal.check(request.headers, body, shop.clock.now())
+    return body
+  }
+  return [
+    {
+      method: 'GET',
+      path: '/payments/{payment}',
+      name: 'paymentState',
+      handler: async (request) => {
+        await signedBody(request)
+        const state = shop.provider.state(request.params['payment'] ?? '')
+        if (state === undefined) throw new Fault('not_found', 'there is no such payment')
+        return jsonResponse(200, { state }, privately(undefined))
+      },
+    },
+    {
+      method: 'POST',
+      path: '/refunds',
+      name: 'refund',
+      handler: async (request) => {
+        const { paymentId } = refundReader.parse(Buffer.from(await signedBody(request)))
+        shop.provider.refund(paymentId)
+        return jsonResponse(200, { refunded: true }, privately(undefined))
+      },
+    },
+  ]
 }
 
-/** Largest callback, bytes. */
-const callbackBytesMax = 2048
+/** Largest call of the flash sale to the provider, bytes. */
+const callBytesMax = 2048
 
-async function callback(shop: Shop, request: Request): Promise<Response> {
-  const bytes = request.body.whole ?? (await request.body.bytes(callbackBytesMax))
-  if (bytes.length > callbackBytesMax) throw new Fault('payload_too_large')
-  const signature = request.headers.get('payment-signature') ?? ''
-  const body = new TextDecoder().decode(bytes)
-  await takeCallback(shop, { body, signature }, request.context)
-  return jsonResponse(200, { received: true }, privately(undefined))
-}
+const refundReader = jsonReader(
+  Type.Object({
+    orderId: Type.String({ minLength: 1, maxLength: 128 }),
+    paymentId: Type.String({ minLength: 1, maxLength: 128 }),
+  }),
+)
 
 /** An ordinary purchase: no stock is kept for these, but recommendations learn from it. */
 async function buy(shop: Shop, request: Request): Promise<Response> {

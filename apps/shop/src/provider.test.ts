@@ -3,66 +3,86 @@ import { test } from 'node:test'
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { VirtualClock } from '@spate/runtime/virtual-clock'
 import {
-  CallbackSeal,
+  PaymentSeal,
   SimulatedProvider,
-  callbackAgeMsMax,
+  callAgeMsMax,
   chargesMax,
+  paymentsMax,
   slowBankMs,
-  type Callback,
-  type SignedCallback,
+  type SignedCall,
 } from './provider.ts'
+
+interface Told {
+  readonly type: string
+  readonly data: { readonly orderId: string; readonly paymentId: string }
+}
+
+const named = (call: SignedCall): { get(name: string): string | undefined } => ({
+  get: (name) => call.headers[name],
+})
 
 const stage = (): {
   clock: VirtualClock
-  seal: CallbackSeal
-  calls: Callback[]
+  seal: PaymentSeal
+  calls: Told[]
   provider: SimulatedProvider
 } => {
   const clock = new VirtualClock()
-  const seal = new CallbackSeal('secret')
-  const calls: Callback[] = []
-  const deliver = async (signed: SignedCallback): Promise<void> => {
-    calls.push(seal.open(signed, clock.now()))
+  const seal = new PaymentSeal('secret')
+  const calls: Told[] = []
+  const deliver = async (signed: SignedCall): Promise<void> => {
+    seal.check(named(signed), signed.body, clock.now())
+    calls.push(JSON.parse(signed.body) as Told)
   }
   return { clock, seal, calls, provider: new SimulatedProvider({ clock, seal, deliver }) }
 }
 
-test('the provider calls back at once, late, twice or with a no, always with the same payment id', async () => {
+test('the provider tells at once, late, twice or a no, always with the same payment id', async () => {
   const { clock, calls, provider } = stage()
   await provider.charge('a', 'now', ROOT_CONTEXT)
   await provider.charge('b', 'twice', ROOT_CONTEXT)
   await provider.charge('c', 'declined', ROOT_CONTEXT)
   await provider.charge('d', 'slow', ROOT_CONTEXT)
   assert.deepEqual(
-    calls.map(({ orderId, result }) => `${orderId} ${result}`),
-    ['a paid', 'b paid', 'b paid', 'c declined'],
+    calls.map(({ type, data }) => `${data.orderId} ${type}`),
+    [
+      'a payment.succeeded',
+      'b payment.succeeded',
+      'b payment.succeeded',
+      'c payment.failed',
+      'd payment.pending',
+    ],
   )
+  assert.equal(provider.state('sim-d'), 'pending')
   await clock.advanceAsync(slowBankMs - 1)
   assert.equal(provider.pending, 1)
   await clock.advanceAsync(1)
-  assert.equal(calls.at(-1)?.orderId, 'd')
-  assert.equal(provider.pending, 0)
-  for (const { orderId, paymentId } of calls) assert.equal(paymentId, `sim-${orderId}`)
+  assert.deepEqual(
+    [calls.at(-1)?.type, provider.state('sim-d')],
+    ['payment.succeeded', 'succeeded'],
+  )
+  assert.deepEqual([provider.pending, provider.state('sim-x')], [0, undefined])
+  for (const { data } of calls) assert.equal(data.paymentId, `sim-${data.orderId}`)
 })
 
-test('a callback is believed only with its signature and while it is young', () => {
+test('as many payments are remembered as the limit says, and a refund twice is once', async () => {
+  const { provider } = stage()
+  for (let at = 0; at <= paymentsMax; at++) await provider.charge(`o${at}`, 'now', ROOT_CONTEXT)
+  assert.deepEqual([provider.state('sim-o0'), provider.state('sim-o1')], [undefined, 'succeeded'])
+  for (let time = 0; time < 2; time++) provider.refund('sim-o1')
+  assert.deepEqual([provider.refunded('sim-o1'), provider.refunded('sim-o2')], [true, false])
+})
+
+test('a call is believed only with its signature and while it is young', () => {
   const { seal, clock } = stage()
-  const signed = seal.sign({
-    orderId: 'a',
-    paymentId: 'sim-a',
-    result: 'paid',
-    sentAtMs: clock.now(),
-  })
+  const nowMs = Math.floor(clock.now() / 1000) * 1000
+  const signed = seal.sign('id', '{"a":1}', nowMs)
   const refused = { code: 'unauthorized' }
-  assert.equal(seal.open(signed, clock.now() + callbackAgeMsMax - 1).orderId, 'a')
-  assert.equal(seal.open(signed, clock.now() + callbackAgeMsMax).orderId, 'a')
-  assert.throws(() => seal.open(signed, clock.now() + callbackAgeMsMax + 1), refused)
-  assert.throws(
-    () => seal.open({ ...signed, body: signed.body.replace('"a"', '"b"') }, clock.now()),
-    refused,
-  )
-  assert.throws(() => seal.open({ ...signed, signature: '' }, clock.now()), refused)
-  assert.throws(() => new CallbackSeal('other').open(signed, clock.now()), refused)
+  seal.check(named(signed), signed.body, nowMs + callAgeMsMax)
+  assert.throws(() => seal.check(named(signed), signed.body, nowMs + callAgeMsMax + 1), refused)
+  assert.throws(() => seal.check(named(signed), '{"a":2}', nowMs), refused)
+  assert.throws(() => seal.check({ get: () => undefined }, signed.body, nowMs), refused)
+  assert.throws(() => new PaymentSeal('other').check(named(signed), signed.body, nowMs), refused)
 })
 
 test('slow charges are held up to a limit, and none is left when the provider closes', async () => {
@@ -74,5 +94,5 @@ test('slow charges are held up to a limit, and none is left when the provider cl
   await assert.rejects(provider.charge('more', 'slow', ROOT_CONTEXT), { code: 'overloaded' })
   await provider.close()
   await clock.advanceAsync(slowBankMs * 2)
-  assert.equal(calls.length, 0)
+  assert.deepEqual([...new Set(calls.map(({ type }) => type))], ['payment.pending'])
 })

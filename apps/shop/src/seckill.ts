@@ -1,8 +1,10 @@
 import type { Context } from '@opentelemetry/api'
 import type { Clock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
 import type { Language } from './catalogue/product.ts'
 import type { Offer } from './pages/offers.ts'
 import type { Order } from './pages/orders.ts'
+import type { SignedCall } from './provider.ts'
 import {
   isRecord,
   numberOf,
@@ -128,26 +130,33 @@ export class Seckill {
       .sort((a, b) => (a.orderId < b.orderId ? 1 : -1))
   }
 
-  /** Pays or cancels; `paymentId` makes paying twice the same payment. */
-  async settle(
-    orderId: string,
-    step: { readonly pay: string } | 'cancel',
-    language: Language,
-    context: Context,
-  ): Promise<OrderOutcome> {
-    const verb = step === 'cancel' ? 'cancel' : 'pay'
+  /** Gives an order up; a paid one is refunded. */
+  async cancel(orderId: string, language: Language, context: Context): Promise<OrderOutcome> {
     const answer = await this.#upstream.call(
-      `/seckill/orders/${encodeURIComponent(orderId)}/${verb}`,
+      `/seckill/orders/${encodeURIComponent(orderId)}/cancel`,
       {
         method: 'POST',
-        body: step === 'cancel' ? {} : { paymentId: step.pay },
+        body: {},
         headers: spoken(language),
         timeoutMs: this.#times.orderMs,
         context,
-        template: `/seckill/orders/{orderId}/${verb}`,
+        template: '/seckill/orders/{orderId}/cancel',
       },
     )
     return outcomeOf(answer)
+  }
+
+  /** Brings a webhook of the payment provider. Throws `bad_gateway` where it is not taken. */
+  async webhook({ body, headers }: SignedCall, context: Context): Promise<void> {
+    const answer = await this.#upstream.call('/seckill/payments/webhook', {
+      method: 'POST',
+      text: { type: 'application/json', body },
+      headers,
+      timeoutMs: this.#times.orderMs,
+      context,
+    })
+    if (answer.status >= 300)
+      throw new Fault('bad_gateway', `the webhook was answered with ${answer.status}`)
   }
 }
 

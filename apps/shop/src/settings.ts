@@ -1,5 +1,5 @@
 import { listenSettings, type ListenSettings } from '@spate/http/settings'
-import { duration, integer, toggle, url, type TableOf } from '@spate/runtime/settings'
+import { duration, integer, text, toggle, url, type TableOf } from '@spate/runtime/settings'
 
 /** Settings of the demo shop. */
 export interface ShopSettings extends ListenSettings {
@@ -11,6 +11,7 @@ export interface ShopSettings extends ListenSettings {
   readonly liveFreshMs: number
   readonly upstreamTimeoutMs: number
   readonly orderTimeoutMs: number
+  readonly paymentSecret: string | undefined
   readonly demoSale: boolean
   readonly demoShoppers: number
 }
@@ -31,6 +32,11 @@ export const shopSettings: TableOf<ShopSettings> = {
   ),
   upstreamTimeoutMs: duration(250, 10, 10_000, 'Deadline of parts a page can do without'),
   orderTimeoutMs: duration(5000, 100, 60_000, 'Deadline of orders and payments'),
+  paymentSecret: text(
+    undefined,
+    "Key of the simulated provider's webhooks: the flash sale's own; made from the admin token where unset",
+    { secret: true },
+  ),
   demoSale: toggle(true, 'Open two flash sales at start'),
   demoShoppers: integer(60, 0, 2000, 'Made-up shoppers whose visits are told to recommend, once'),
 }

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { badInputCases } from '@spate/http/bad-input'
 import { badInputViolations } from '@spate/http/bad-input-run'
 import { deedBytesMax, deedSchema } from './own-routes.ts'
+import { PaymentSeal } from './provider.ts'
 import { openStage, type Stage } from './test-stage.ts'
 import { formBytesMax, preferredLanguage } from './shop.ts'
 
@@ -269,7 +270,7 @@ test('reasons name products in the language of the page, and are escaped', async
   assert.match(await (await get('/en/for-you')).text(), /like Willow Porcelain Teapot &lt;3/)
 })
 
-test('the bank may be slow to say yes, call twice or decline; a callback nobody signed is refused', async () => {
+test('the bank may be slow to say yes, call twice or decline; it is asked and told to refund by signed calls only', async () => {
   const visitor = await newVisitor()
   const order = async (key: string): Promise<string> =>
     (await post(`/en/sale/${saleItem()}/buy`, `key=${key}`, { cookie: visitor })).headers.get(
@@ -283,20 +284,17 @@ test('the bank may be slow to say yes, call twice or decline; a callback nobody 
   assert.match(page, /data-status="reserved"[^]*The bank declined/)
   await post(`${declined}/pay`, 'bank=twice', { cookie: visitor })
   assert.match(await (await get(declined, { cookie: visitor })).text(), /data-status="paid"/)
-  const other = await order('forged-01')
-  const body = JSON.stringify({
-    orderId: other.split('/').at(-1),
-    paymentId: 'x',
-    result: 'paid',
-    sentAtMs: Date.now(),
-  })
-  for (const signature of ['', 'A'.repeat(43)])
-    assert.equal(
-      (await post('/payments/callback', body, { 'payment-signature': signature })).status,
-      401,
-    )
-  assert.equal((await post('/payments/callback', 'x'.repeat(2049))).status, 413)
-  assert.match(await (await get(other, { cookie: visitor })).text(), /data-status="reserved"/)
+  const payment = `/payments/sim-${declined.split('/').at(-1)}`
+  assert.equal((await get(payment)).status, 401)
+  for (const signature of ['', `v1,${'A'.repeat(43)}=`])
+    assert.equal((await post('/refunds', '{}', { 'webhook-signature': signature })).status, 401)
+  assert.equal((await post('/refunds', 'x'.repeat(2049))).status, 413)
+  const seal = PaymentSeal.derived('test-token-0123456789')
+  const asked = seal.sign('a', '', Date.now())
+  assert.deepEqual(await (await get(payment, asked.headers)).json(), { state: 'succeeded' })
+  assert.equal((await get('/payments/none', asked.headers)).status, 404)
+  const refund = seal.sign('b', JSON.stringify({ orderId: 'o', paymentId: 'p' }), Date.now())
+  assert.equal((await post('/refunds', refund.body, { ...refund.headers })).status, 200)
 })
 
 test('the bad-input suite finds nothing careless in what the script may send', async () => {

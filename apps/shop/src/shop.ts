@@ -9,7 +9,7 @@ import type { Html } from '@spate/http/html'
 import type { Site } from './pages/layout.ts'
 import type { Recommend } from './recommend.ts'
 import { PageStamps, etagOf, sharedPage } from './replies.ts'
-import type { CallbackSeal, SimulatedProvider } from './provider.ts'
+import type { PaymentSeal, SimulatedProvider } from './provider.ts'
 import type { Seckill } from './seckill.ts'
 import type { Visitors } from './visitor.ts'
 import type { WaitingRoom } from './waiting.ts'
@@ -24,7 +24,7 @@ export interface Shop {
   readonly visitors: Visitors
   readonly stamps: PageStamps
   readonly provider: SimulatedProvider
-  readonly seal: CallbackSeal
+  readonly seal: PaymentSeal
   /** How long shared caches may keep a page, ms. */
   readonly pageFreshMs: number
   readonly liveFreshMs: number

@@ -124,10 +124,18 @@ function saleRoutes(backstage: Backstage, on: On): ReturnType<On>[] {
       const order = backstage.orders.get(request.params['id'] ?? '')
       return order ? jsonResponse(200, order) : jsonResponse(404, { code: 'not_found' })
     }),
-    on('POST', '/seckill/orders/{id}/{verb}', (request) => {
+    on('POST', '/seckill/payments/webhook', async (request) => {
+      if (!request.headers.has('webhook-signature')) return jsonResponse(401, {})
+      const { type, data } = (await json(request)) as { type: string; data: { orderId: string } }
+      const order = backstage.orders.get(data.orderId)
+      if (!order) return jsonResponse(404, { code: 'not_found' })
+      if (type === 'payment.succeeded') order['status'] = 'paid'
+      return jsonResponse(200, { received: true })
+    }),
+    on('POST', '/seckill/orders/{id}/cancel', (request) => {
       const order = backstage.orders.get(request.params['id'] ?? '')
       if (!order) return jsonResponse(404, { code: 'not_found' })
-      order['status'] = request.params['verb'] === 'pay' ? 'paid' : 'cancelled'
+      order['status'] = 'cancelled'
       return jsonResponse(200, order)
     }),
   ]
@@ -188,6 +196,7 @@ export const testSettings: ShopSettings = {
   liveFreshMs: 1000,
   upstreamTimeoutMs: 2000,
   orderTimeoutMs: 5000,
+  paymentSecret: undefined,
   demoSale: true,
   demoShoppers: 3,
 }

@@ -19,6 +19,8 @@ export interface ProgramParts {
   readonly clock: Clock
   readonly chance: Chance
   readonly log: Log
+  /** Where another program answers; undefined while it does not run. */
+  urlOf?(program: string): string | undefined
   /** The program's settings, read again from where they came. Throws `settings_invalid`. */
   reread(): object
 }
@@ -93,7 +95,13 @@ export const seckillProgram: Program = program({
   examples: [['spate seckill', 'HTTP on 8081, gRPC on 9081, everything durable under .spate/']],
   async start(settings, parts) {
     const { startSeckill } = await import('@spate/seckill/main')
-    return startSeckill({ settings, ...baseOf('seckill', parts), eventLog: await parts.eventLog() })
+    return startSeckill({
+      settings,
+      ...baseOf('seckill', parts),
+      eventLog: await parts.eventLog(),
+      // The demo shop brings the simulated payment provider.
+      ...(parts.urlOf && { paymentUrl: () => parts.urlOf?.('shop') }),
+    })
   },
 })
 

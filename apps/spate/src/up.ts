@@ -191,7 +191,8 @@ class House {
       start: async () => {
         const given = forced({ ...this.urls })
         const reread = (): object => this.#settingsOf(program, given)
-        running = await program.start(reread(), { ...this.#parts, reread })
+        const urlOf = (name: string): string | undefined => this.urls[name]
+        running = await program.start(reread(), { ...this.#parts, urlOf, reread })
         reloadAtHangUp(running, this.#context)
         for (const [purpose, url] of Object.entries(running.urls)) {
           this.urls[
