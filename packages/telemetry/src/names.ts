@@ -305,6 +305,13 @@ export const metricNames = {
     description: 'Kept traces that peers were told of, by what became of the telling.',
     attributes: ['outcome'],
   },
+  spanMemory: {
+    name: 'spate.telemetry.spans.memory',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Typed memory for spans whose trace is not judged yet.',
+    attributes: [],
+  },
   exported: {
     name: 'spate.telemetry.exported',
     kind: 'counter',
