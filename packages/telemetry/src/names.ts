@@ -143,6 +143,27 @@ export const metricNames = {
     description: 'Body bytes sent to clients.',
     attributes: ['node.id', 'edge.cache.result'],
   },
+  edgeCacheObjects: {
+    name: 'edge.cache.objects',
+    kind: 'gauge',
+    unit: '{response}',
+    description: 'Responses stored, by tier: memory or disk.',
+    attributes: ['edge.cache.tier'],
+  },
+  edgeCacheBytes: {
+    name: 'edge.cache.bytes',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Bytes stored, overhead included, by tier: memory or disk.',
+    attributes: ['edge.cache.tier'],
+  },
+  edgePeerRequests: {
+    name: 'edge.peer.requests',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests to other nodes in place of the origin.',
+    attributes: ['node.id'],
+  },
   recallDuration: {
     name: 'recommend.recall.duration',
     kind: 'histogram',
