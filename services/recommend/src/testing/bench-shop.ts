@@ -48,8 +48,8 @@ export function benchState(size: BenchSize): RecommendState {
   for (let at = 0; at < size.events; at++) {
     const user = chance.integer(0, size.users - 1)
     // Half of what a user buys is of the user's own category, and popular items are bought more.
-    const any = Math.floor(size.items * chance.float() ** 3)
-    const item = chance.float() < 0.5 ? any - (any % categories) + (user % categories) : any
+    const drawn = Math.floor(size.items * chance.float() ** 3)
+    const item = chance.float() < 0.5 ? drawn - (drawn % categories) + (user % categories) : drawn
     const timeMs = nowMs - 60 * dayMs + (60 * dayMs * at) / size.events
     state.record(`user-${user}`, Math.min(item, size.items - 1), timeMs, 'purchase')
   }
