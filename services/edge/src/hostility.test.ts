@@ -214,3 +214,20 @@ test('a client past its rate is refused with 429 and never reaches the origin; h
   assert.equal((await it.get('/health/live')).status, 200)
   await it.stop()
 })
+
+test('a Host that is not plain, or an absolute form that differs from it, poisons nothing', async () => {
+  const it = await startTestEdge((request, response) =>
+    plain(String(request.headers.host), { 'cache-control': 'max-age=60' })(request, response),
+  )
+  for (const host of ['a@h', 'h/x', 'h?x', 'h#x', 'h x', 'h\\x', 'h,evil', 'h:80:80', '', 'h%00'])
+    assert.doesNotMatch(await raw(it, `GET /p HTTP/1.1\r\nHost: ${host}\r\n\r\n`), /^HTTP\/1.1 200/)
+  assert.equal(it.origin.requests.length, 0, 'none of them reached the origin')
+  for (const host of ['h', 'H', 'h.', 'h:80'])
+    assert.match(await raw(it, `GET /p HTTP/1.1\r\nHost: ${host}\r\n\r\n`), /^HTTP\/1.1 200/, host)
+  assert.equal(it.origin.requests.length, 1, 'one host in four spellings')
+  const absolute = await raw(it, 'GET http://other/p HTTP/1.1\r\nHost: h\r\n\r\n')
+  assert.doesNotMatch(absolute, /^HTTP\/1.1 200[\s\S]*\r\n\r\nh$/, 'not the page of h')
+  const seen = await raw(it, 'GET /p HTTP/1.1\r\nHost: h\r\n\r\n')
+  assert.match(seen, /\r\n\r\nh$/, 'and h keeps its own')
+  await it.stop()
+})
