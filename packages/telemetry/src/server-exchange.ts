@@ -168,14 +168,15 @@ export class RecordingExchange implements ServerExchange {
     const slow = stats.slow
     const sampled = (this.#facts & flagSampled) !== 0
     const whole = sampler.strategy === 'tail'
-    if (!sampled && !whole && !(sampler.tail && (error || slow || stats.rare))) {
+    const failed = error || (this.#local !== undefined && this.#local.failed)
+    if (!sampled && !whole && !(sampler.tail && (failed || slow || stats.rare))) {
       if (!this.#local) return recorder.letGo()
       this.#local.ended++
       recorder.conclude(this.#local, undefined)
       return
     }
     const local = (this.#local ??= this.#open())
-    const verdict = sampler.judge(factsOf(local, error || local.failed, slow, stats.rare))
+    const verdict = sampler.judge(factsOf(local, failed, slow, stats.rare))
     if (local.root >= 0 && local.state === 'open') {
       const page = recorder.rows.page(local.root)
       page.setTime(placeOf(local.root), column.end, recorder.wall.at(endMs))
