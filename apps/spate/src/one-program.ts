@@ -1,4 +1,3 @@
-import { forkSelf, onParentGone, tellParent } from '@spate/runtime/children'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
 import { Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
@@ -48,8 +47,6 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
         chance,
         log,
         reread: () => context.reread(),
-        fork: (flags, env) => forkSelf([...host.argv, ...flags], env),
-        env: host.env,
       })
       reloadAtHangUp(running, context)
     },
@@ -62,8 +59,7 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
     })
   }
   log.info('ready', { program: program.name, ...running?.urls })
-  tellParent({ ...running?.urls })
-  await Promise.race([stopped(signal), new Promise<void>(onParentGone)])
+  await stopped(signal)
   log.info('draining')
   return (await lifecycle.stop()) ? 0 : 1
 }

@@ -1,6 +1,7 @@
 /**
  * Reads delimited text as it really comes: RFC 4180 quotes, CRLF or LF, a byte order mark, commas,
- * semicolons, tabs or `::` between fields, UTF-8 with Latin-1 where it is not, gzip by content.
+ * semicolons, tabs or `::` between fields, UTF-8 with Latin-1 where it is not, UTF-16 by its mark or
+ * its zeros, gzip by content.
  * Streams: memory is bounded by the longest row, whatever the file.
  */
 import { createReadStream } from 'node:fs'
@@ -49,14 +50,53 @@ export async function* openBytes(path: string): AsyncGenerator<Uint8Array> {
 /** Rows of a stream of bytes. The separator is the one the first line has most of. */
 export async function* readCsv(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<CsvRow> {
   const splitter = new RowSplitter()
-  const decode = createDecoder()
-  for await (const chunk of chunks) yield* splitter.push(decode(chunk, false))
+  let decode: Decode | undefined
+  let head: Uint8Array = new Uint8Array(0)
+  for await (const chunk of chunks) {
+    const bytes: Uint8Array = decode ? chunk : Buffer.concat([head, chunk])
+    head = bytes
+    // A few bytes do not tell the encoding yet.
+    if (!decode && bytes.length < sniffedBytes) continue
+    decode ??= decoderFor(bytes)
+    yield* splitter.push(decode(bytes, false))
+  }
+  if (!decode) {
+    decode = decoderFor(head)
+    yield* splitter.push(decode(head, false))
+  }
   yield* splitter.push(decode(undefined, true))
   yield* splitter.end()
 }
 
+type Decode = (chunk: Uint8Array | undefined, last: boolean) => string
+
+/** Bytes the encoding is told by. */
+const sniffedBytes = 64
+
+/**
+ * The decoder for a text that begins with `head`: UTF-16 where it has the mark, or a zero in most
+ * of its even or odd places as Latin letters have; else UTF-8 and what it falls back to.
+ */
+function decoderFor(head: Uint8Array): Decode {
+  const utf16 = (label: string): Decode => {
+    const decoder = new TextDecoder(label)
+    return (chunk, last) => decoder.decode(chunk, { stream: !last })
+  }
+  if (head[0] === 0xff && head[1] === 0xfe) return utf16('utf-16le')
+  if (head[0] === 0xfe && head[1] === 0xff) return utf16('utf-16be')
+  const zeros = [0, 0]
+  const seen = head.subarray(0, sniffedBytes)
+  seen.forEach((byte, at) => {
+    if (byte === 0) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1
+  })
+  const most = seen.length / 4
+  if ((zeros[1] ?? 0) > most) return utf16('utf-16le')
+  if ((zeros[0] ?? 0) > most) return utf16('utf-16be')
+  return createDecoder()
+}
+
 /** UTF-8 while it is; from the first byte that cannot be UTF-8 on, Latin-1. */
-function createDecoder(): (chunk: Uint8Array | undefined, last: boolean) => string {
+function createDecoder(): Decode {
   let utf8: TextDecoder | undefined = new TextDecoder('utf-8', { fatal: true })
   let tail: Uint8Array = new Uint8Array(0)
   const latin = new TextDecoder('windows-1252')
@@ -104,7 +144,8 @@ class RowSplitter {
     for (;;) {
       const end = this.#rowEnd(from)
       if (end < 0) break
-      yield* this.#row(this.#rest.slice(from, end))
+      if (end - from > rowCharactersMax) yield this.#tooLong(this.#rest.slice(from, end + 1))
+      else yield* this.#row(this.#rest.slice(from, end))
       from = end + 1
     }
     this.#rest = this.#rest.slice(from)
@@ -112,12 +153,15 @@ class RowSplitter {
     // A quote that is never closed would swallow the file: give up on its first line only.
     const newline = this.#rest.indexOf('\n')
     const cut = newline < 0 ? this.#rest.length : newline + 1
+    const given = this.#rest.slice(0, cut)
     this.#rest = this.#rest.slice(cut)
-    yield {
-      kind: 'broken',
-      line: this.#line++,
-      why: 'the row is too long, or a quote is not closed',
-    }
+    yield this.#tooLong(given)
+  }
+
+  #tooLong(text: string): CsvRow {
+    const line = this.#line
+    this.#line += countNewlines(text)
+    return { kind: 'broken', line, why: 'the row is too long, or a quote is not closed' }
   }
 
   *end(): Generator<CsvRow> {

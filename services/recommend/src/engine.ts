@@ -10,6 +10,7 @@ import { Feedback } from './domain/rank/feedback.ts'
 import { RecommendState } from './domain/state.ts'
 import { FeatureCache } from './features/feature-cache.ts'
 import { Warmups } from './features/warmups.ts'
+import { publishHeld } from './held.ts'
 import { Ingest, topics } from './ingest.ts'
 import type { AskChannel } from './recall/recall.ts'
 import { learningOf } from './rank-settings.ts'
@@ -74,6 +75,7 @@ export class Engine {
   #saving: Promise<void> | undefined
   #caughtUp = false
   #modelTried = false
+  readonly #stopFigures: () => void
 
   private constructor(options: EngineOptions, snapshots: Snapshots, parts: EngineParts) {
     const { settings, clock, log, telemetry, eventLog, ask } = options
@@ -91,6 +93,7 @@ export class Engine {
     const store = options.keyValue ?? new MemoryKeyValue({ clock, bytesMax })
     this.#ownStore = options.keyValue ? undefined : store
     this.features = new FeatureCache({ ...options, ...settings, store, state: this.state })
+    this.#stopFigures = publishHeld(telemetry.metrics, this)
     this.warmups = new Warmups({ ...options, ...settings, cache: this.features })
     this.feedback = parts.feedback
     const ranker = options.ranker ?? configuredRanker(settings, options)
@@ -218,6 +221,7 @@ export class Engine {
   /** Stops everything and saves. */
   async stop(): Promise<void> {
     this.#timer?.cancel()
+    this.#stopFigures()
     await Promise.all([this.trainer.stop(), this.warmups.stop()])
     await this.servedLog.close()
     await this.model?.stop()

@@ -23,7 +23,6 @@ export const topics = {
   orders: 'orders',
   /** Lists as they were served, with their features. */
   served: 'served',
-  experiments: 'experiments',
   attributes: 'attributes',
 } as const
 
@@ -116,6 +115,7 @@ export class Ingest {
       categories: categories ?? [],
       tags: tags ?? [],
       hidden: hidden ?? false,
+      addedAtMs: this.#options.clock.now(),
       ...(price === undefined ? {} : { price }),
       ...(stock === undefined ? {} : { stock }),
       ...(vector === undefined ? {} : { vector }),

@@ -16,10 +16,11 @@ const until = async (done: () => Promise<boolean>): Promise<void> => {
   assert.fail('it never came')
 }
 
-test('an empty catalogue gives an empty list', async () => {
+test('an empty catalogue gives an empty list that says so', async () => {
   const { status, body } = await program.call('POST', '/recommend', { userId: 'nobody' })
   assert.equal(status, 200)
   assert.deepEqual(body.items, [])
+  assert.ok(body.degraded?.includes('catalogue'))
 })
 
 test('an item that was put is recommended at once, to anyone', async () => {

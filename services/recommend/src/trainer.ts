@@ -9,6 +9,7 @@ import type { Models } from './domain/recall/knowledge.ts'
 import {
   trainingDefaults as defaults,
   type Choice,
+  type Said,
   type Trained,
   type TrainingOptions,
 } from './domain/learn/training.ts'
@@ -26,10 +27,11 @@ export async function trainInWorker(
   interactions: Interactions,
   options: TrainingOptions,
   signal?: AbortSignal,
+  said: Said = {},
 ): Promise<Trained> {
   const [models, choice] = await Promise.all([
-    runWorker<Models>({ half: 'models', interactions, options }, signal),
-    runWorker<Choice>({ half: 'choice', interactions, options }, signal),
+    runWorker<Models>({ half: 'models', interactions, options, said: {} }, signal),
+    runWorker<Choice>({ half: 'choice', interactions, options, said }, signal),
   ])
   return { models, ...choice }
 }
@@ -145,7 +147,10 @@ export class Trainer {
       run.stage = 'fitting'
       const interactions = state.interactions()
       const options: TrainingOptions = { ...defaults, headItemsMax }
-      const trained = await trainInWorker(interactions, options, this.#abort.signal)
+      const trained = await trainInWorker(interactions, options, this.#abort.signal, {
+        content: state.content.save(),
+        latest: state.latest.save(),
+      })
       run.seconds = (clock.elapsed() - startMs) / 1000
       const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
       run.stage = 'judging'

@@ -12,6 +12,8 @@ export interface Item {
   /** Ms since the Unix epoch; absent where unknown. */
   readonly publishedAtMs?: number
   readonly vector?: readonly number[]
+  /** When it was first described, ms since the Unix epoch. */
+  readonly addedAtMs?: number
   /** True where only events named the item so far, and nobody described it. */
   readonly undescribed?: true
 }
@@ -22,6 +24,7 @@ export class Catalogue {
   readonly #numbers = new Map<string, number>()
   readonly #items: Item[] = []
   #version = 0
+  #refused = 0
 
   /** `itemsMax`: most items held; further ones are refused. */
   constructor(itemsMax: number) {
@@ -31,6 +34,11 @@ export class Catalogue {
   /** Items held. */
   get size(): number {
     return this.#items.length
+  }
+
+  /** Times a new item found no room. */
+  get refused(): number {
+    return this.#refused
   }
 
   /** Goes up with every change of a described item. */
@@ -65,7 +73,8 @@ export class Catalogue {
   put(item: Item): number | undefined {
     const known = this.#numbers.get(item.itemId)
     if (known === undefined) return this.#append(item)
-    this.#items[known] = item
+    const { addedAtMs } = this.#items[known] as Item
+    this.#items[known] = addedAtMs === undefined ? item : { ...item, addedAtMs }
     this.#version++
     return known
   }
@@ -89,7 +98,10 @@ export class Catalogue {
   }
 
   #append(item: Item): number | undefined {
-    if (this.#items.length >= this.itemsMax) return undefined
+    if (this.#items.length >= this.itemsMax) {
+      this.#refused++
+      return undefined
+    }
     const number = this.#items.length
     this.#items.push(item)
     this.#numbers.set(item.itemId, number)

@@ -6,11 +6,17 @@
 export class EventMemory {
   readonly limit: number
   readonly #hashes = new Set<number>()
+  #forgotten = 0
 
   /** `limit`: ids remembered; the oldest are forgotten first. */
   constructor(limit: number, hashes: Iterable<number> = []) {
     this.limit = limit
     for (const hash of hashes) this.#hashes.add(hash)
+  }
+
+  /** Ids that had to make room. */
+  get forgotten(): number {
+    return this.#forgotten
   }
 
   get size(): number {
@@ -28,7 +34,7 @@ export class EventMemory {
     this.#hashes.add(hash)
     if (this.#hashes.size > this.limit) {
       const oldest = this.#hashes.values().next()
-      if (!oldest.done) this.#hashes.delete(oldest.value)
+      if (!oldest.done && this.#hashes.delete(oldest.value)) this.#forgotten++
     }
     return true
   }

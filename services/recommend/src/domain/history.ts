@@ -70,6 +70,8 @@ export class Histories {
   readonly #users = new Map<string, MutableHistory>()
   readonly #idOf: (item: number) => string
   #evictions = 0
+  #events = 0
+  #eventsDropped = 0
 
   /** `idOf`: the id of an item, by its number. */
   constructor(limits: HistoryLimits, idOf: (item: number) => string = String) {
@@ -80,6 +82,16 @@ export class Histories {
   /** Users kept now. */
   get users(): number {
     return this.#users.size
+  }
+
+  /** Events kept now, of all users. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** Events dropped so far: the oldest of users who had too many, and those of dropped users. */
+  get eventsDropped(): number {
+    return this.#eventsDropped
   }
 
   /** Users dropped so far. */
@@ -103,6 +115,8 @@ export class Histories {
     let at = items.length
     while (at > 0 && this.#isAfter(history, at - 1, { item, timeMs, kind })) at--
     const full = items.length >= this.#limits.eventsPerUserMax
+    if (full) this.#eventsDropped++
+    else this.#events++
     if (full && at === 0) return { history, at: -1 }
     if (at === items.length) {
       items.push(item)
@@ -136,6 +150,7 @@ export class Histories {
       revision: history.revision ?? 0,
       ...(history.attributes ? { attributes: history.attributes } : {}),
     })
+    this.#events += history.items.length
     this.#makeRoom()
   }
 
@@ -170,6 +185,9 @@ export class Histories {
     if (this.#users.size <= this.#limits.usersMax) return undefined
     const oldest = this.#users.keys().next()
     if (oldest.done) return undefined
+    const events = this.#users.get(oldest.value)?.items.length ?? 0
+    this.#events -= events
+    this.#eventsDropped += events
     this.#users.delete(oldest.value)
     this.#evictions++
     return oldest.value

@@ -1,5 +1,12 @@
 import type { Catalogue } from './catalogue.ts'
-import type { ChannelName, Knowledge, Voice } from './recall/knowledge.ts'
+import { factorsBetween } from './recall/factors.ts'
+import {
+  lastVisit,
+  type ChannelName,
+  type Knowledge,
+  type LinkedChannel,
+  type Voice,
+} from './recall/knowledge.ts'
 import { weightBetween } from './recall/linear-model.ts'
 import type { History } from './history.ts'
 import { weigh } from './recall/profile.ts'
@@ -44,10 +51,15 @@ export function reasonFor(item: number, voice: Voice | undefined, source: Reason
       return popularReason(voice.channel, voice.span, source.language)
     case 'again':
       return againReason(item, source)
+    case 'latest':
+      return plain('latest', source.language, '新品上架', 'New in the shop')
     case 'ease':
     case 'next':
     case 'walk':
+    case 'factors':
     case 'covisitation':
+    case 'session':
+    case 'content':
       return linkedReason(item, voice, source)
   }
 }
@@ -55,22 +67,29 @@ export function reasonFor(item: number, voice: Voice | undefined, source: Reason
 /** How strongly `from` speaks for `to` in the channel's own table. */
 export function linkOf(
   knowledge: Knowledge,
-  channel: 'ease' | 'next' | 'walk' | 'covisitation',
+  channel: LinkedChannel,
   from: number,
   to: number,
 ): number {
-  if (channel === 'covisitation') return knowledge.covisitation.row(from)?.get(to) ?? 0
+  if (channel === 'covisitation' || channel === 'session')
+    return knowledge.covisitation.row(from)?.get(to) ?? 0
+  if (channel === 'content') return knowledge.content?.between(from, to) ?? 0
+  if (channel === 'factors') {
+    const { factors } = knowledge.models
+    return factors ? factorsBetween(factors, from, to) : 0
+  }
   const model = knowledge.models[channel]
   return model ? weightBetween(model, from, to) : 0
 }
 
 function linkedReason(
   item: number,
-  voice: Extract<Voice, { channel: 'ease' | 'next' | 'walk' | 'covisitation' }>,
+  voice: Extract<Voice, { channel: LinkedChannel }>,
   source: ReasonSource,
 ): Reason {
-  const { knowledge, catalogue, history, nowMs, language } = source
-  const { items, weights } = weigh(history, voice.profile, nowMs)
+  const { knowledge, catalogue, nowMs, language } = source
+  const asker = voice.channel === 'session' ? lastVisit(source) : source
+  const { items, weights } = weigh(asker.history, voice.profile, nowMs)
   const links = items
     .map((from, at) => ({
       from,
@@ -81,20 +100,24 @@ function linkedReason(
     .slice(0, evidenceMax)
   const titles = links.map(({ from }) => catalogue.at(from)?.title ?? '')
   const first = titles[0] ?? ''
-  const text =
-    voice.channel === 'covisitation' || voice.channel === 'next'
-      ? language === 'en'
-        ? `People who chose ${first} went on to this`
-        : `选了“${first}”的人接着选了它`
-      : language === 'en'
-        ? `Because you like ${titles.slice(0, 2).join(' and ')}`
-        : `因为你喜欢${titles
-            .slice(0, 2)
-            .map((title) => `“${title}”`)
-            .join('和')}`
+  if (links.length === 0) return plain(voice.channel, language, '为你精选', 'Picked for you')
+  const likes = titles.slice(0, 2)
+  const [chinese, english] =
+    voice.channel === 'content'
+      ? [`与“${first}”相似`, `Similar to ${first}`]
+      : followers.has(voice.channel)
+        ? [`选了“${first}”的人接着选了它`, `People who chose ${first} went on to this`]
+        : [
+            `因为你喜欢${likes.map((title) => `“${title}”`).join('和')}`,
+            `Because you like ${likes.join(' and ')}`,
+          ]
+  const text = language === 'en' ? english : chinese
   const evidence = { items: links.map(({ from }) => catalogue.at(from)?.itemId ?? '') }
   return { channel: voice.channel, text, evidence }
 }
+
+/** Channels that say what comes next, and not what goes with it. */
+const followers: ReadonlySet<LinkedChannel> = new Set(['covisitation', 'session', 'next'])
 
 function againReason(item: number, { history, language }: ReasonSource): Reason {
   const times = history.items.reduce((count, past) => count + (past === item ? 1 : 0), 0)

@@ -5,6 +5,8 @@ import {
   type CovisitationState,
 } from './recall/covisitation.ts'
 import { EventMemory } from './event-memory.ts'
+import { ContentIndex } from './recall/content.ts'
+import { Latest } from './recall/latest.ts'
 import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
 import { eventKinds, Histories, kindWeights, type Attributes, type EventKind } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
@@ -87,7 +89,10 @@ export class RecommendState {
   readonly popularity: Popularity
   readonly covisitation: Covisitation
   readonly counters: ItemCounters
-  readonly #eventMemory: EventMemory
+  readonly content: ContentIndex = new ContentIndex()
+  readonly latest: Latest = new Latest()
+  /** Ids of the newest events. */
+  readonly eventIds: EventMemory
   #events = 0
 
   constructor(limits: StateLimits = stateLimits, saved?: SavedState) {
@@ -96,8 +101,8 @@ export class RecommendState {
     this.popularity = new Popularity(saved?.popularity)
     this.covisitation = new Covisitation(covisitationDefaults, saved?.covisitation)
     this.counters = new ItemCounters(saved?.counters)
-    this.#eventMemory = new EventMemory(limits.eventIdsMax, saved?.eventIds)
-    for (const item of saved?.items ?? []) this.catalogue.put(item)
+    this.eventIds = new EventMemory(limits.eventIdsMax, saved?.eventIds)
+    for (const item of saved?.items ?? []) this.describe(item)
     for (const [userId, items, timesMs, kinds, revision, attributes] of saved?.users ?? [])
       this.histories.restore(userId, {
         items: [...items],
@@ -118,7 +123,7 @@ export class RecommendState {
   interact(event: Interaction): Applied {
     const item = this.catalogue.intern(event.itemId)
     if (item === undefined) return { kind: 'catalogue_full' }
-    if (!this.#eventMemory.admit(event.eventId)) return { kind: 'duplicate' }
+    if (!this.eventIds.admit(event.eventId)) return { kind: 'duplicate' }
     this.record(event.userId, item, event.timeMs, event.kind, event.weight)
     return { kind: 'applied' }
   }
@@ -136,7 +141,7 @@ export class RecommendState {
 
   /** Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back. */
   order(step: OrderStep): Applied {
-    if (!this.#eventMemory.admit(`${step.type} ${step.orderId}`)) return { kind: 'duplicate' }
+    if (!this.eventIds.admit(`${step.type} ${step.orderId}`)) return { kind: 'duplicate' }
     const item = this.catalogue.intern(step.productId)
     if (item === undefined) return { kind: 'catalogue_full' }
     if (step.type === 'order.reserved') {
@@ -153,7 +158,12 @@ export class RecommendState {
 
   /** Adds or replaces an item. */
   describe(item: Item): Applied {
-    return { kind: this.catalogue.put(item) === undefined ? 'catalogue_full' : 'applied' }
+    const number = this.catalogue.put(item)
+    if (number === undefined) return { kind: 'catalogue_full' }
+    this.content.put(number, item)
+    const sinceMs = item.publishedAtMs ?? this.catalogue.at(number)?.addedAtMs
+    if (sinceMs !== undefined) this.latest.put(number, sinceMs)
+    return { kind: 'applied' }
   }
 
   /** What the channels read. */
@@ -162,6 +172,8 @@ export class RecommendState {
       itemCount: this.catalogue.size,
       popularity: this.popularity,
       covisitation: this.covisitation,
+      content: this.content,
+      latest: this.latest,
       models,
     }
   }
@@ -201,7 +213,7 @@ export class RecommendState {
       popularity: this.popularity.save(),
       covisitation: this.covisitation.save(),
       counters: this.counters.save(),
-      eventIds: this.#eventMemory.save(),
+      eventIds: this.eventIds.save(),
     }
   }
 }

@@ -53,6 +53,7 @@ export function selectBlend(
     weights[best.voice] = best.weight
     score = best.score
   }
+  keepBeginners(weights, voices, sheets, score)
   const blend = voices
     .map((voice, at) => ({ voice, weight: weights[at] as number }))
     .filter(({ weight }) => weight !== 0)
@@ -60,6 +61,27 @@ export function selectBlend(
 }
 
 const stepsMax = 16
+
+/** What is new has nobody who could have chosen it yet, so held-out events cannot speak for it. */
+const beginners: ReadonlySet<string> = new Set(['content', 'latest'])
+/** Share of the figure that being open to what is new may cost. */
+const beginnersCostMax = 0.01
+
+/** Lets the voices that know new items be heard, as loud as costs little. */
+function keepBeginners(
+  weights: Float64Array,
+  voices: readonly Voice[],
+  sheets: readonly Sheet[],
+  score: number,
+): void {
+  voices.forEach(({ channel }, voice) => {
+    if (!beginners.has(channel) || (weights[voice] as number) > 0) return
+    const tried = [0.5, 0.25, 0.1]
+    const reached = figures(weights, voice, tried, sheets)
+    const at = reached.findIndex((figure) => figure >= score * (1 - beginnersCostMax))
+    weights[voice] = tried[at] ?? 0
+  })
+}
 
 interface Change {
   readonly voice: number

@@ -1,9 +1,12 @@
 import { firstBlend, firstBlendWithRepeats, type Blend } from '../recall/blend.ts'
+import { ContentIndex, type ContentState } from '../recall/content.ts'
 import { Covisitation, covisitationDefaults } from '../recall/covisitation.ts'
 import { trainEase } from '../recall/ease.ts'
 import { emptyHistory, type History } from '../history.ts'
+import { factorDefaults, trainFactors } from '../recall/factors.ts'
 import { headItems, itemSets, type Interactions } from '../recall/interactions.ts'
 import type { Knowledge, Models } from '../recall/knowledge.ts'
+import { Latest, type LatestState } from '../recall/latest.ts'
 import { nextItemDefaults, trainNextItem } from '../recall/next-item.ts'
 import { Popularity } from '../recall/popularity.ts'
 import { selectBlend, type Trial } from './selection.ts'
@@ -51,7 +54,11 @@ const trialsMin = 20
 export type Choice = Omit<Trained, 'models'>
 
 /** Chooses the mixtures on a cut of the events; apart from `trainModels`, so that both may run at once. */
-export function choose(interactions: Interactions, options: TrainingOptions): Choice {
+export function choose(
+  interactions: Interactions,
+  options: TrainingOptions,
+  said: Said = {},
+): Choice {
   const { train: rest, held, nowMs } = cut(interactions, options.task)
   const trials = pickTrials(rest, held, nowMs, options)
   const repeatShare = repeatShareOf(trials)
@@ -63,12 +70,24 @@ export function choose(interactions: Interactions, options: TrainingOptions): Ch
       trials: trials.length,
       scores: { blend: 0, blendWithRepeats: 0 },
     }
-  const knowledge = knowledgeOf(rest, trainModels(rest, options))
-  const fresh = selectBlend(candidateVoices(options.timed, false), trials, knowledge, 'exclude')
+  const content = said.content && new ContentIndex(said.content)
+  const latest = said.latest && new Latest(said.latest)
+  const knowledge = {
+    ...knowledgeOf(rest, trainModels(rest, options)),
+    ...(content ? { content } : {}),
+    ...(latest ? { latest } : {}),
+  }
+  const about = {
+    timed: options.timed,
+    content: (content?.items ?? 0) > 0,
+    latest: (latest?.size ?? 0) > 0,
+  }
+  const voices = candidateVoices({ ...about, repeats: false })
+  const fresh = selectBlend(voices, trials, knowledge, 'exclude')
   const whole =
     repeatShare < repeatShareMin
       ? fresh
-      : selectBlend(candidateVoices(options.timed, true), trials, knowledge, 'include')
+      : selectBlend(candidateVoices({ ...about, repeats: true }), trials, knowledge, 'include')
   return {
     blend: fresh.blend.length > 0 ? fresh.blend : firstBlend,
     blendWithRepeats: whole.blend.length > 0 ? whole.blend : firstBlendWithRepeats,
@@ -76,6 +95,12 @@ export function choose(interactions: Interactions, options: TrainingOptions): Ch
     trials: trials.length,
     scores: { blend: fresh.score, blendWithRepeats: whole.score },
   }
+}
+
+/** What is known of items beside the events. */
+export interface Said {
+  readonly content?: ContentState
+  readonly latest?: LatestState
 }
 
 /** Where fewer repeats than this are seen, people do not come back for the same thing. */
@@ -90,6 +115,7 @@ export function trainModels(interactions: Interactions, options: TrainingOptions
     ease: trainEase(sets, head, easeLambda),
     next: trainNextItem(interactions, head, nextItemDefaults),
     walk: trainWalk(sets, walkDefaults),
+    factors: trainFactors(sets, factorDefaults),
   }
 }
 

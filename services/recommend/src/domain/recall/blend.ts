@@ -87,6 +87,8 @@ export const firstBlend: Blend = [
   { voice: { channel: 'ease', profile: { kind: 'time', halfLifeMs: 90 * dayMs } }, weight: 1 },
   { voice: { channel: 'covisitation', profile: { kind: 'position', factor: 0.8 } }, weight: 1 },
   { voice: { channel: 'popular', span: 'fortnight', power: 0.5 }, weight: 0.5 },
+  { voice: { channel: 'content', profile: { kind: 'position', factor: 0.8 } }, weight: 0.5 },
+  { voice: { channel: 'latest', halfLifeMs: 7 * dayMs }, weight: 0.1 },
 ]
 
 /** The mixture for lists that may repeat what the user had before. */

@@ -45,6 +45,8 @@ export class Covisitation {
   readonly #rows: (Map<number, number> | undefined)[] = []
   readonly #incoming: GrowingArray
   #prunings = 0
+  #pairs = 0
+  #pairsDropped = 0
   #newestMs: number | undefined
   /** Brings sums to the scale of the newest event, so that the prior means what it says. */
   #unit = 1
@@ -59,7 +61,18 @@ export class Covisitation {
       for (let at = 0; at < neighbours.length; at++)
         row.set(neighbours[at] as number, weights[at] as number)
       this.#rows[item] = row
+      this.#pairs += row.size
     }
+  }
+
+  /** Pairs held now. */
+  get pairs(): number {
+    return this.#pairs
+  }
+
+  /** Pairs cut off rows so far: the weakest. */
+  get pairsDropped(): number {
+    return this.#pairsDropped
   }
 
   /** Rows cut back so far. */
@@ -143,6 +156,7 @@ export class Covisitation {
     const before = row.get(to)
     // A neighbour that was pruned away has nothing left to take from.
     if (weight <= 0 && before === undefined) return
+    if (before === undefined) this.#pairs++
     row.set(to, (before ?? 0) + weight)
     this.#incoming.add(to, weight)
     if (row.size > 2 * this.options.rowMax) this.#prune(from, row)
@@ -151,6 +165,8 @@ export class Covisitation {
   #prune(from: number, row: Map<number, number>): void {
     const kept = [...row].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, this.options.rowMax)
     this.#rows[from] = new Map(kept)
+    this.#pairs -= row.size - kept.length
+    this.#pairsDropped += row.size - kept.length
     this.#prunings++
   }
 

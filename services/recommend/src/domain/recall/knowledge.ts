@@ -1,4 +1,7 @@
+import type { ContentIndex } from './content.ts'
 import type { Covisitation } from './covisitation.ts'
+import { scoreFactors, type FactorModel } from './factors.ts'
+import type { Latest } from './latest.ts'
 import type { History } from '../history.ts'
 import { scoreLinear, type LinearModel } from './linear-model.ts'
 import type { Popularity, PopularitySpan } from './popularity.ts'
@@ -10,6 +13,7 @@ export interface Models {
   readonly ease?: LinearModel
   readonly next?: LinearModel
   readonly walk?: LinearModel
+  readonly factors?: FactorModel
 }
 
 /** All the engine knows about items: live tables that follow each event, and trained models. */
@@ -17,6 +21,9 @@ export interface Knowledge {
   readonly itemCount: number
   readonly popularity: Popularity
   readonly covisitation: Covisitation
+  /** What is said of items; absent where only events are known. */
+  readonly content?: ContentIndex
+  readonly latest?: Latest
   readonly models: Models
 }
 
@@ -25,7 +32,9 @@ export const channelNames = [
   'ease',
   'next',
   'walk',
+  'factors',
   'covisitation',
+  'session',
   'popular',
   'trending',
   'again',
@@ -36,10 +45,21 @@ export const channelNames = [
 /** Name of a channel. */
 export type ChannelName = (typeof channelNames)[number]
 
+/** Channels that lead from items a user had to others. */
+export type LinkedChannel =
+  | 'ease'
+  | 'next'
+  | 'walk'
+  | 'factors'
+  | 'covisitation'
+  | 'session'
+  | 'content'
+
 /** One way of asking a channel: what validation chooses among. */
 export type Voice =
-  | { readonly channel: 'ease' | 'next' | 'walk' | 'covisitation'; readonly profile: Profile }
+  | { readonly channel: LinkedChannel; readonly profile: Profile }
   | { readonly channel: 'again'; readonly profile: Profile }
+  | { readonly channel: 'latest'; readonly halfLifeMs: number }
   | {
       readonly channel: 'popular' | 'trending'
       readonly span: PopularitySpan
@@ -69,6 +89,20 @@ export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Sco
     case 'covisitation':
       scoreCovisitation(knowledge.covisitation, voice.profile, asker, out)
       return
+    case 'session':
+      scoreCovisitation(knowledge.covisitation, voice.profile, lastVisit(asker), out)
+      return
+    case 'factors': {
+      const model = knowledge.models.factors
+      if (model) scoreFactors(model, weigh(asker.history, voice.profile, asker.nowMs), out)
+      return
+    }
+    case 'content':
+      knowledge.content?.score(heardOf(voice.profile, asker), out)
+      return
+    case 'latest':
+      knowledge.latest?.score(asker.nowMs, voice.halfLifeMs, out)
+      return
     case 'again':
       scoreAgain(voice.profile, asker, out)
       return
@@ -79,8 +113,37 @@ export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Sco
   }
 }
 
+/** The asker with nothing but the last visit: what came without a pause of half an hour. */
+export function lastVisit({ history, nowMs }: Asker): Asker {
+  const { items, timesMs, kinds } = history
+  let first = items.length - 1
+  while (
+    first > 0 &&
+    (timesMs[first] as number) - (timesMs[first - 1] as number) <= visitGapMs &&
+    items.length - first < visitEventsMax
+  )
+    first--
+  if (first <= 0) return { history, nowMs }
+  return {
+    history: {
+      items: items.slice(first),
+      timesMs: timesMs.slice(first),
+      kinds: kinds.slice(first),
+    },
+    nowMs,
+  }
+}
+
+const visitGapMs = 30 * 60_000
+const visitEventsMax = 50
+
+/** The past items a table by item can be asked about. */
+function heardOf(profile: Profile, asker: Asker): ReturnType<typeof weigh> {
+  return weigh(asker.history, profile, asker.nowMs, covisitationItemsMax)
+}
+
 function scoreCovisitation(table: Covisitation, profile: Profile, asker: Asker, out: Scores): void {
-  const { items, weights } = weigh(asker.history, profile, asker.nowMs, covisitationItemsMax)
+  const { items, weights } = heardOf(profile, asker)
   for (let at = 0; at < items.length; at++) {
     const row = table.row(items[at] as number)
     if (!row) continue

@@ -53,7 +53,8 @@ export class Scores {
     }
     const mean = sum / items
     const variance = squares / items - mean * mean
-    return variance > 1e-24 ? Math.sqrt(variance) : 0
+    // Scores that are nearly all alike say little: they must not be blown up to the size of others.
+    return variance > 1e-24 ? Math.max(Math.sqrt(variance), Math.sqrt(squares / items) / 10) : 0
   }
 
   clear(): void {

@@ -1,0 +1,76 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api'
+import type { BenchTable } from '@spate/runtime/bench'
+import { systemClock } from '@spate/runtime/clock'
+import { breakable, faultyEngine, ways } from './testing/faulty-engine.ts'
+
+const requests = 500
+const concurrency = 8
+const query = { numItems: 20, language: 'en', seen: 'exclude' } as const
+
+/** Every channel, the feature store and the model server broken in turn, under load. */
+export async function run(): Promise<BenchTable> {
+  // Hung parts leave nothing but timers that do not keep a process alive.
+  const done = new AbortController()
+  const awake = systemClock.sleep(600_000, done.signal).catch(() => {})
+  const rows: BenchTable['rows'][number][] = [await row('nothing', new Set(), 'failing')]
+  for (const part of [...breakable, 'everything'])
+    for (const way of ways)
+      rows.push(await row(part, new Set(part === 'everything' ? breakable : [part]), way))
+  done.abort()
+  await awake
+  return {
+    name: 'degradation',
+    title: 'Recommend: with parts broken, under load',
+    rows,
+    notes: [
+      `${requests} lists of 20 from 2000 items, ${concurrency} at a time, in process; the first row is the control`,
+      'hung: never answers; slow: answers after 500 ms; failing: rejects at once',
+      'budgets: channel 60 ms, feature store 20 ms, model 50 ms; breakers leave a broken part alone for a while',
+    ],
+  }
+}
+
+async function row(
+  part: string,
+  broken: ReadonlySet<string>,
+  way: (typeof ways)[number],
+): Promise<BenchTable['rows'][number]> {
+  const engine = await faultyEngine({
+    clock: systemClock,
+    broken,
+    way,
+    items: 2000,
+    users: 500,
+  })
+  const times: number[] = []
+  const named = new Map<string, number>()
+  let short = 0
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < requests) {
+      const userId = `u${next++ % 600}`
+      const startMs = systemClock.elapsed()
+      const answer = await engine.recommender.recommend({ ...query, userId }, ROOT_CONTEXT)
+      times.push(systemClock.elapsed() - startMs)
+      if (answer.items.length < query.numItems) short++
+      for (const name of answer.degraded) named.set(name, (named.get(name) ?? 0) + 1)
+      if (times.length % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  await engine.stop()
+  times.sort((a, b) => a - b)
+  const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0
+  return {
+    label: part === 'nothing' ? 'nothing broken' : `${part} ${way}`,
+    figures: {
+      answers: times.length,
+      'short lists': short,
+      'P50 ms': Number(at(0.5).toFixed(2)),
+      'P99 ms': Number(at(0.99).toFixed(2)),
+      'max ms': Number(at(1).toFixed(1)),
+      'over 200 ms': times.filter((each) => each > 200).length,
+      degraded: [...named].map(([name, count]) => `${name} ${count}`).join(', '),
+    },
+  }
+}

@@ -1,0 +1,149 @@
+import type { Item } from '../catalogue.ts'
+import type { WeightedItems } from './profile.ts'
+import type { Scores } from './scores.ts'
+
+/** Saved form: the terms of each item, by number. */
+export interface ContentState {
+  readonly start: Uint32Array
+  readonly terms: Uint32Array
+}
+
+/** Terms kept an item. */
+export const termsPerItemMax = 64
+/** Terms of a user's profile that are looked up. */
+const profileTermsMax = 48
+/** Items looked at for one term; of more common ones the newest. */
+const postingsReadMax = 5000
+
+const k1 = 1.2
+const b = 0.75
+
+/**
+ * Items by what is said of them: categories, tags, and the words of the title. A user's profile is the
+ * terms of the latest items; items are scored by BM25 (Robertson and Zaragoza, 2009) with each term
+ * counted once. It is the one channel that knows an item before anybody touched it. O(terms) a
+ * change, O(profile terms x items a term) a question.
+ */
+export class ContentIndex {
+  readonly #terms = new Map<string, number>()
+  readonly #postings: number[][] = []
+  readonly #ofItem: (readonly number[] | undefined)[] = []
+  #items = 0
+  #length = 0
+
+  constructor(state?: ContentState) {
+    if (!state) return
+    for (let item = 0; item + 1 < state.start.length; item++) {
+      const terms = state.terms.subarray(state.start[item], state.start[item + 1])
+      if (terms.length > 0) this.#set(item, Array.from(terms))
+    }
+  }
+
+  /** Items with at least one term. */
+  get items(): number {
+    return this.#items
+  }
+
+  /** Different terms met. */
+  get terms(): number {
+    return this.#postings.length
+  }
+
+  /** Describes an item, new or known. */
+  put(number: number, item: Item): void {
+    const terms = new Set<number>()
+    for (const text of termsOf(item)) {
+      if (terms.size >= termsPerItemMax) break
+      let term = this.#terms.get(text)
+      if (term === undefined) this.#terms.set(text, (term = this.#terms.size))
+      terms.add(term)
+    }
+    this.#set(number, [...terms])
+  }
+
+  /** Adds the items that are like those of `history`. */
+  score(history: WeightedItems, out: Scores): void {
+    const profile = new Map<number, number>()
+    for (let at = 0; at < history.items.length; at++) {
+      const terms = this.#ofItem[history.items[at] as number]
+      const weight = history.weights[at] as number
+      for (const term of terms ?? []) profile.set(term, (profile.get(term) ?? 0) + weight)
+    }
+    const heard = [...profile]
+      .map(([term, weight]) => [term, weight * this.#rarity(term)] as const)
+      .sort((one, other) => other[1] - one[1] || one[0] - other[0])
+      .slice(0, profileTermsMax)
+    for (const [term, weight] of heard) {
+      const items = this.#postings[term] ?? []
+      for (let at = Math.max(0, items.length - postingsReadMax); at < items.length; at++) {
+        const item = items[at] as number
+        out.add(item, weight * this.#share(item))
+      }
+    }
+  }
+
+  /** What two items have in common: the sum of the rarities of their common terms. */
+  between(from: number, to: number): number {
+    const others = new Set(this.#ofItem[to])
+    let sum = 0
+    for (const term of this.#ofItem[from] ?? []) if (others.has(term)) sum += this.#rarity(term)
+    return sum
+  }
+
+  save(): ContentState {
+    const start = new Uint32Array(this.#ofItem.length + 1)
+    const terms: number[] = []
+    for (let item = 0; item < this.#ofItem.length; item++) {
+      for (const term of this.#ofItem[item] ?? []) terms.push(term)
+      start[item + 1] = terms.length
+    }
+    return { start, terms: Uint32Array.from(terms) }
+  }
+
+  #set(item: number, terms: readonly number[]): void {
+    const before = this.#ofItem[item]
+    if (before) {
+      this.#items--
+      this.#length -= before.length
+      for (const term of before) {
+        const items = this.#postings[term] as number[]
+        items.splice(items.indexOf(item), 1)
+      }
+    }
+    this.#ofItem[item] = terms.length === 0 ? undefined : terms
+    if (terms.length === 0) return
+    this.#items++
+    this.#length += terms.length
+    for (const term of terms) (this.#postings[term] ??= []).push(item)
+  }
+
+  /** Inverse document frequency, never below 0. */
+  #rarity(term: number): number {
+    const count = this.#postings[term]?.length ?? 0
+    return Math.log1p((this.#items - count + 0.5) / (count + 0.5))
+  }
+
+  /** A term says less of an item that has many. */
+  #share(item: number): number {
+    const length = this.#ofItem[item]?.length ?? 0
+    const mean = this.#length / Math.max(1, this.#items)
+    return (k1 + 1) / (1 + k1 * (1 - b + (b * length) / mean))
+  }
+}
+
+/** Words of two letters and more; of scripts without spaces, pairs of characters. */
+function* termsOf(item: Item): Generator<string> {
+  for (const category of item.categories) yield `c ${category.toLowerCase()}`
+  for (const tag of item.tags) yield `t ${tag.toLowerCase()}`
+  if (item.undescribed) return
+  for (const word of item.title.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) {
+    if (!/\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}/u.test(word)) {
+      if (word.length > 1) yield `w ${word}`
+      continue
+    }
+    const characters = [...word]
+    if (characters.length === 1) yield `w ${word}`
+    for (let at = 0; at + 1 < characters.length; at++)
+      yield `w ${characters[at]}${characters[at + 1]}`
+  }
+}
