@@ -128,7 +128,6 @@ export class Forwarder {
 
   /** Waits for somebody else's transfer; undefined where its answer is not for this request. */
   async #join(transfer: Transfer, job: Job): Promise<Answer | undefined> {
-    const { epoch } = this.#transfers.purger
     const listener = this.#interimTo(job.request)
     transfer.interimListeners.add(listener)
     const outcome = transfer.settled ?? (await transfer.outcome)
@@ -136,7 +135,6 @@ export class Forwarder {
     if (outcome.kind === 'unidentified') return undefined
     if (outcome.kind === 'answered') {
       if (!outcome.reusable || !transfer.fill.fromStart) return undefined
-      if (!this.#transfers.mayServe(transfer, outcome.headers, epoch)) return undefined
       if (!outcome.selector || !selects(outcome.selector, job.fields)) return undefined
     }
     if (outcome.kind === 'refreshed' && !selects(outcome.stored.selector, job.fields))

@@ -98,8 +98,10 @@ export class Transfers implements TransferHost {
       // Begun before a purge that concerns it: who asks after the purge must not have it.
       if (transfer.doomed) return false
       const { settled } = transfer
-      if (settled === undefined) return this.#sameVariant(transfer, request)
+      if (settled === undefined)
+        return this.purger.spares(transfer) && this.#sameVariant(transfer, request)
       if (settled.kind !== 'answered' || !settled.reusable) return false
+      if (!this.purger.admits(transfer, tagsOf(settled.headers))) return false
       const selected = settled.selector !== undefined && selects(settled.selector, request)
       return selected && transfer.fill.fromStart
     })
@@ -134,11 +136,6 @@ export class Transfers implements TransferHost {
     if (!peers || !how.shared || asked.completing || how.span.secure) return origin
     const hops = peers.hopsOf(how.span, how.span.headers.get(peerField))
     return peers.route(origin, how.span, hops) ?? origin
-  }
-
-  /** True where an answer may go to somebody who asked when `epoch` purges had been carried out. */
-  mayServe(transfer: Transfer, headers: FieldList, epoch: number): boolean {
-    return transfer.epoch >= epoch || this.purger.admits(transfer, tagsOf(headers))
   }
 
   refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void {

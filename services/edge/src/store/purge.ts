@@ -13,6 +13,8 @@ export class Purger {
   readonly #store: Tiers
   readonly #transfers: ReadonlySet<Transfer>
   #epoch = 0
+  /** Epoch of the last purge that named tags. */
+  #tagEpoch = 0
   /** Tags purged while transfers were on their way, with the epoch of the purge. */
   readonly #tags = new Map<string, number>()
 
@@ -29,9 +31,15 @@ export class Purger {
   /** Removes or softens what `order` names; returns how many responses. O(responses affected), save prefixes: O(responses of the host). */
   purge(order: PurgeOrder, nowMs: number): number {
     this.#epoch++
+    if (order.tags.length > 0) this.#tagEpoch = this.#epoch
     const count = this.#store.purge(order, nowMs)
     this.#doom(order)
     return count
+  }
+
+  /** True where no purge since `transfer` began may concern an answer whose tags are not known yet. */
+  spares(transfer: Transfer): boolean {
+    return transfer.epoch >= this.#tagEpoch
   }
 
   /** True where `transfer`, with `tags` on its answer, may be stored: no purge since it began concerns it. */
