@@ -1,5 +1,4 @@
 import { SpanStatusCode, type Attributes, type Link } from '@opentelemetry/api'
-import type { PlainAttributes } from './attributes.ts'
 import type { LocalTrace } from './local-trace.ts'
 import type { SpanEvent, SpanLink, SpanRecord } from './span-record.ts'
 import { column, placeOf, type SpanExtra, type SpanScopeName } from './span-rows.ts'
@@ -16,7 +15,7 @@ export function recordOf(local: LocalTrace, row: number): SpanRecord {
   const parentHigh = page.word(at, column.parentHigh)
   const parentLow = page.word(at, column.parentLow)
   const shape = page.ref(at, column.shape) as SpanShape | undefined
-  const code = page.status(at) as SpanStatusCode
+  const code = page.status(at)
   const message = code === SpanStatusCode.ERROR ? extra?.message : undefined
   return {
     traceId: local.traceId,
@@ -56,7 +55,7 @@ function attributesOf(local: LocalTrace, row: number): Attributes {
     attributes[page.ref(at, column.attributes + 2 * index) as string] = page.ref(
       at,
       column.attributes + 2 * index + 1,
-    ) as PlainAttributes[string] as Attributes[string]
+    )
   return Object.assign(attributes, page.extra(at)?.more)
 }
 

@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue, Link } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, Link, SpanStatusCode } from '@opentelemetry/api'
 import { attributesMax } from './attributes.ts'
 import type { SpanShape } from './span-shape.ts'
 
@@ -80,7 +80,7 @@ export class SpanPage {
   }
 
   /** Status code of row `at`. */
-  status(at: number): number {
+  status(at: number): SpanStatusCode {
     return ((this.words[at * wordsARow + column.facts] as number) >>> statusShift) & 3
   }
 

@@ -146,7 +146,7 @@ export class RowWriter {
       bytes[this.#at++] = dropped
     }
     const status = page.status(at)
-    if (status !== (SpanStatusCode.UNSET as number)) {
+    if (status !== SpanStatusCode.UNSET) {
       bytes[this.#at++] = 0x7a
       bytes[this.#at++] = 2
       bytes[this.#at++] = 0x18
