@@ -40,7 +40,8 @@ const quietMs = 60_000
 export async function grpcService(parts: GrpcParts): Promise<GrpcService> {
   const { definition } = await loadService(seckillProto, seckillService)
   const streams: Record<string, GrpcMethod> = {
-    WatchOrder: (message: Message, call: GrpcCall) => watchOrder(parts, message, call),
+    WatchOrder: (message: Message, call: GrpcCall) =>
+      watchOrder(parts.watch, methods['GetOrder'] as GrpcAsk, message, call),
     WatchQueue: (message: Message, call: GrpcCall) =>
       watchQueue(methods['GetQueue'] as Look, parts.clock, message, call),
   }
@@ -88,16 +89,20 @@ function momentsOf(message: Message): Message {
   return { ...message, ...Object.fromEntries(moments.map((name) => [name, null])) }
 }
 
+type GrpcAsk = (message: Message, call: GrpcCall) => Promise<unknown>
+
 async function* watchOrder(
-  { ledger, watch }: GrpcParts,
+  watch: OrderWatch,
+  getOrder: GrpcAsk,
   message: Message,
-  { signal }: GrpcCall,
+  call: GrpcCall,
 ): AsyncGenerator<OrderJson, void, undefined> {
   const orderId = String(message['orderId'])
   const after = orderStatuses.find((each) => each === message['after'])
   if (message['after'] !== undefined && after === undefined) throw unknownStatus()
-  if (ledger.slotOf(orderId) < 0) throw new Fault('not_found', 'there is no such order')
-  for await (const order of watch.follow(orderId, after, quietMs, signal))
+  // Refuses an order that is not there, or is not the caller's to see.
+  await getOrder({ orderId }, call)
+  for await (const order of watch.follow(orderId, after, quietMs, call.signal))
     if (order) yield orderJson(order)
 }
 

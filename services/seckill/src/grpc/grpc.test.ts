@@ -131,6 +131,7 @@ const table: readonly Row[] = [
     5,
     'product_not_found',
   ]),
+  read('all stock', '/seckill/stock', 'ListStock', {}, ok),
   read('campaign', '/seckill/campaigns/p', 'GetCampaign', p, ok),
   read('campaigns', '/seckill/campaigns', 'ListCampaigns', {}, ok),
   read('order', '/seckill/orders/$order', 'GetOrder', { orderId: '$order' }, ok),
@@ -286,7 +287,7 @@ function alike(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(alike)
   if (typeof value !== 'object' || value === null) return value
   const natural = new Set(
-    'orderId cartId createdAt expiresAt chainHead challenge commitment seed arrivals now ticket'.split(
+    'atMs orderId cartId createdAt expiresAt chainHead challenge commitment seed arrivals now ticket'.split(
       ' ',
     ),
   )

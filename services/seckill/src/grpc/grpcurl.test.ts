@@ -68,7 +68,7 @@ test('grpcurl lists, describes and calls every method by reflection alone', { sk
   await good('CancelOrder', { orderId })
   assert.match((await call('WatchOrder', { orderId })).out, /"status": "refunded"/)
   for (const method of ['GetCampaign', 'GetStock']) await good(method, { productId: 'p' })
-  await good('ListCampaigns', {})
+  for (const method of ['ListCampaigns', 'ListStock']) await good(method, {})
   await good('ListOrders', { userId: 'a' })
   await good('CreateCampaign', { productId: 'w', stock: 2, queue: true, proofBits: 0 }, true)
   await good('JoinQueue', { productId: 'w', userId: 'a' })
