@@ -124,3 +124,21 @@ export const traceCommand: Command = command({
     return 0
   },
 })
+
+/** `spate report experiment NAME`: what became of an experiment. */
+export const reportCommand: Command = command({
+  name: 'report',
+  summary: 'Report an experiment: clicks and purchases with intervals, sample-ratio check.',
+  usage: 'experiment NAME',
+  examples: [['spate report experiment explore', 'of the recommender on this machine']],
+  settings: callSettings('http://127.0.0.1:8082', 'The recommender.'),
+  run: async (context) => {
+    const [what, name] = context.words
+    if (what !== 'experiment' || name === undefined || context.words.length > 2) {
+      context.host.writeError('usage: spate report experiment NAME\n')
+      return 2
+    }
+    const path = `/recommend/experiments/${encodeURIComponent(name)}`
+    return print(context, await call(context, { method: 'GET', path }))
+  },
+})

@@ -10,7 +10,7 @@ import { command, type Command } from '@spate/runtime/command'
 import { auditVerifyCommand } from '@spate/seckill/audit-command'
 import { verifyQueueCommand } from '@spate/seckill/queue-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
-import { explainCommand, purgeCommand, traceCommand } from './calls.ts'
+import { explainCommand, purgeCommand, traceCommand, reportCommand } from './calls.ts'
 import { programCommand } from './one-program.ts'
 import { programs } from './programs.ts'
 import {
@@ -31,6 +31,7 @@ export const commands: readonly Command[] = [
   command(splitCommand),
   command(trainCommand),
   command(evalCommand),
+  reportCommand,
   simCommand,
   command(chaosRunCommand),
   auditVerifyCommand,

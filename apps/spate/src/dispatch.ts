@@ -1,3 +1,4 @@
+import { workerVariable } from '@spate/edge/worker-variable'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import type { Command } from '@spate/runtime/command'
@@ -167,7 +168,12 @@ function configPath(rest: readonly string[], env: Host['env']): string | undefin
 }
 
 function foreignVariables(commands: readonly Command[]): readonly string[] {
-  const names = new Set(['SPATE_CRASH_AT', 'SPATE_REQUIRE_SERVICES', 'SPATE_ADMIN_TOKEN'])
+  const names = new Set([
+    'SPATE_CRASH_AT',
+    'SPATE_REQUIRE_SERVICES',
+    'SPATE_ADMIN_TOKEN',
+    workerVariable,
+  ])
   for (const { settings } of commands) {
     for (const [name, setting] of Object.entries(settings)) names.add(envOf(name, setting))
   }

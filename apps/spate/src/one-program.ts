@@ -1,3 +1,4 @@
+import { forkSelf, onParentGone, tellParent } from '@spate/runtime/children'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
 import { Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
@@ -47,6 +48,8 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
         chance,
         log,
         reread: () => context.reread(),
+        fork: (flags, env) => forkSelf([...host.argv, ...flags], env),
+        env: host.env,
       })
       reloadAtHangUp(running, context)
     },
@@ -59,7 +62,8 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
     })
   }
   log.info('ready', { program: program.name, ...running?.urls })
-  await stopped(signal)
+  tellParent({ ...running?.urls })
+  await Promise.race([stopped(signal), new Promise<void>(onParentGone)])
   log.info('draining')
   return (await lifecycle.stop()) ? 0 : 1
 }

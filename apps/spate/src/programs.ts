@@ -1,7 +1,9 @@
 import { consoleSettings } from '@spate/console/settings'
 import { edgeSettings } from '@spate/edge/settings'
+import { workerVariable } from '@spate/edge/worker-variable'
 import type { EventLog } from '@spate/eventlog/event-log'
 import type { Chance } from '@spate/runtime/chance'
+import type { Child } from '@spate/runtime/children'
 import type { Clock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
@@ -23,6 +25,10 @@ export interface ProgramParts {
   urlOf?(program: string): string | undefined
   /** The program's settings, read again from where they came. Throws `settings_invalid`. */
   reread(): object
+  /** Starts this program once more, alone in a process of its own, with further flags and variables. */
+  readonly fork: (flags: readonly string[], env: Readonly<Record<string, string>>) => Child
+  /** Variables of this process. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** A program that can run alone or with the others. */
@@ -81,9 +87,15 @@ export const edgeProgram: Program = program({
     ],
   ],
   async start(settings, parts) {
+    const crewUrl = parts.env[workerVariable]
+    if (settings.workers > 1 && crewUrl === undefined) {
+      const { startCrew } = await import('@spate/edge/crew')
+      return startCrew({ settings, fork: parts.fork, ...baseOf('edge', parts) })
+    }
     const { startEdge } = await import('@spate/edge/main')
+    const worker = crewUrl === undefined ? undefined : { crewUrl }
     const reread = (): typeof settings => parts.reread() as typeof settings
-    return startEdge({ settings, reread, ...baseOf('edge', parts) })
+    return startEdge({ settings, reread, worker, ...baseOf('edge', parts) })
   },
 })
 

@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { forkSelf } from '@spate/runtime/children'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { loadSettings } from '@spate/runtime/settings-load'
@@ -96,7 +97,7 @@ async function up(context: CommandContext<TableOf<UpSettings>>): Promise<number>
   lifecycle.add({ name: 'event log', stop: () => events.close() })
   const house = new House(
     context,
-    { foundation, eventLog: events.open, clock, chance, log },
+    { foundation, eventLog: events.open, clock, chance, log, env: host.env },
     lifecycle,
   )
   furnish(house, settings)
@@ -165,12 +166,12 @@ function furnish(house: House, settings: UpSettings): void {
 class House {
   readonly urls: Record<string, string> = {}
   readonly #context: CommandContext<TableOf<UpSettings>>
-  readonly #parts: Omit<ProgramParts, 'reread'>
+  readonly #parts: Omit<ProgramParts, 'reread' | 'fork'>
   readonly #lifecycle: Lifecycle
 
   constructor(
     context: CommandContext<TableOf<UpSettings>>,
-    parts: Omit<ProgramParts, 'reread'>,
+    parts: Omit<ProgramParts, 'reread' | 'fork'>,
     lifecycle: Lifecycle,
   ) {
     this.#context = context
@@ -192,7 +193,9 @@ class House {
         const given = forced({ ...this.urls })
         const reread = (): object => this.#settingsOf(program, given)
         const urlOf = (name: string): string | undefined => this.urls[name]
-        running = await program.start(reread(), { ...this.#parts, urlOf, reread })
+        const fork: ProgramParts['fork'] = (flags, env) =>
+          forkSelf([program.name, ...this.#flagsOf(program, given), ...flags], env)
+        running = await program.start(reread(), { ...this.#parts, urlOf, reread, fork })
         reloadAtHangUp(running, this.#context)
         for (const [purpose, url] of Object.entries(running.urls)) {
           this.urls[
@@ -211,21 +214,14 @@ class House {
     forced: Readonly<Record<string, string | number | undefined>>,
   ): object {
     const { settings, host } = this.#context
-    const { freePorts, host: address } = settings as UpSettings
     const { config } = settings as unknown as { readonly config?: string }
     const file = readSettingsFile(config, host.cwd)
-    const flags: string[] = [`--host=${address}`]
-    for (const [name, value] of Object.entries(forced)) {
-      const setting = program.settings[name]
-      if (value === undefined || !setting) continue
-      flags.push(`--${flagOf(name, setting)}=${freePorts && /port$/i.test(name) ? 0 : value}`)
-    }
     const variables = new Set(
       Object.entries(program.settings).map(([name, setting]) => envOf(name, setting)),
     )
     const { values } = loadSettings(program.settings, {
       program: program.name,
-      flags,
+      flags: this.#flagsOf(program, forced),
       // Unknown variables and names were refused when `up` read its own settings.
       env: Object.fromEntries(Object.entries(host.env).filter(([name]) => variables.has(name))),
       sections: ['up', ...programs.map(({ name }) => name)],
@@ -236,5 +232,19 @@ class House {
       ...(file === undefined ? {} : { file }),
     })
     return values
+  }
+
+  #flagsOf(
+    program: Program,
+    forced: Readonly<Record<string, string | number | undefined>>,
+  ): readonly string[] {
+    const { freePorts, host: address } = this.#context.settings as UpSettings
+    const flags: string[] = [`--host=${address}`]
+    for (const [name, value] of Object.entries(forced)) {
+      const setting = program.settings[name]
+      if (value === undefined || !setting) continue
+      flags.push(`--${flagOf(name, setting)}=${freePorts && /port$/i.test(name) ? 0 : value}`)
+    }
+    return flags
   }
 }

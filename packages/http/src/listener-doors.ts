@@ -7,6 +7,8 @@ export interface DoorOptions {
   readonly port: number
   readonly acceptors: number
   readonly backlog: number
+  /** Let other processes listen on the port too. */
+  readonly shared?: boolean
   readonly onSocket: (socket: Socket) => void
 }
 
@@ -16,9 +18,10 @@ export interface DoorOptions {
  */
 export async function openDoors(options: DoorOptions): Promise<readonly Server[]> {
   const { acceptors } = options
-  if (acceptors <= 1) return [await openDoor(options, options.port, false)]
+  if (acceptors <= 1 && !options.shared) return [await openDoor(options, options.port, false)]
   // A shared port would let a second program of the same user in beside us, unseen: ask alone first.
-  if (options.port !== 0) await close(await openDoor(options, options.port, false))
+  if (options.port !== 0 && !options.shared)
+    await close(await openDoor(options, options.port, false))
   const first = await openDoor(options, options.port, true).catch((caught: unknown) => {
     if (caught instanceof Fault) throw caught
     return openDoor(options, options.port, false)

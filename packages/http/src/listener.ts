@@ -40,6 +40,8 @@ export interface ListenOptions {
   readonly tls?: TlsOptions
   /** Listening sockets on the port. Default 64; 1 where the platform cannot share a port. */
   readonly acceptors?: number
+  /** Let other processes of ours listen on the port too: workers, and the next version of this one. Default false. */
+  readonly shared?: boolean
   /** Connections the kernel may hold for each listening socket before we accept them. Default 4096. */
   readonly backlog?: number
 }
@@ -63,6 +65,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     port: options.port,
     acceptors: options.acceptors ?? 64,
     backlog: options.backlog ?? 4096,
+    shared: options.shared ?? false,
     onSocket: (socket) => house.enter(socket),
   })
   const { port } = (doors[0] as Server).address() as AddressInfo

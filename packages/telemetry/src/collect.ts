@@ -12,6 +12,25 @@ import type {
  * does no harm. Histograms go as exponential ones of at most 160 buckets.
  */
 
+/** Series turned into points in one go by `metricSlicesOf`. */
+export const sliceSeriesMax = 64
+
+/**
+ * The metrics of `families` in slices of at most `sliceSeriesMax` series, each made when it is asked
+ * for, so that a program with many series can give way in between.
+ */
+export function* metricSlicesOf(
+  families: readonly AnyFamily[],
+  resource: Values,
+  timeMs: number,
+): Generator<MetricData> {
+  for (const family of families) {
+    const series = family.all()
+    for (let at = 0; at < series.length; at += sliceSeriesMax)
+      yield metricOf(family, series.slice(at, at + sliceSeriesMax), resource, timeMs)
+  }
+}
+
 /** Metrics of `families` at wall time `timeMs`. O(series * buckets). */
 export function metricsOf(
   families: readonly AnyFamily[],
@@ -20,27 +39,30 @@ export function metricsOf(
 ): MetricData[] {
   const metrics: MetricData[] = []
   const ordered = [...families].sort((a, b) => (a.scope < b.scope ? -1 : a.scope > b.scope ? 1 : 0))
-  for (const family of ordered) {
-    if (family.size === 0) continue
-    const { name, unit, description, kind } = family.name
-    const head = { name, unit, description, resource, scope: { name: family.scope } }
-    if (kind === 'histogram') {
-      const points = (family.all() as readonly HistogramSeries[]).map((series) =>
-        exponentialPoint(series, timeMs),
-      )
-      metrics.push({ ...head, kind: 'exponential', cumulative: true, points })
-      continue
-    }
-    const points = (family.all() as readonly (CounterSeries | GaugeSeries)[]).map((series) =>
-      numberPoint(series, timeMs),
-    )
-    if (kind === 'gauge') metrics.push({ ...head, kind: 'gauge', points })
-    else {
-      const monotonic = kind === 'counter'
-      metrics.push({ ...head, kind: 'sum', monotonic, cumulative: true, points })
-    }
-  }
+  for (const family of ordered)
+    if (family.size > 0) metrics.push(metricOf(family, family.all(), resource, timeMs))
   return metrics
+}
+
+function metricOf(
+  family: AnyFamily,
+  series: readonly (HistogramSeries | CounterSeries | GaugeSeries)[],
+  resource: Values,
+  timeMs: number,
+): MetricData {
+  const { name, unit, description, kind } = family.name
+  const head = { name, unit, description, resource, scope: { name: family.scope } }
+  if (kind === 'histogram') {
+    const points = (series as readonly HistogramSeries[]).map((one) =>
+      exponentialPoint(one, timeMs),
+    )
+    return { ...head, kind: 'exponential', cumulative: true, points }
+  }
+  const points = (series as readonly (CounterSeries | GaugeSeries)[]).map((one) =>
+    numberPoint(one, timeMs),
+  )
+  if (kind === 'gauge') return { ...head, kind: 'gauge', points }
+  return { ...head, kind: 'sum', monotonic: kind === 'counter', cumulative: true, points }
 }
 
 function numberPoint(series: CounterSeries | GaugeSeries, timeMs: number): NumberPoint {

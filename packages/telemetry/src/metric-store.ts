@@ -244,7 +244,9 @@ function stepsOf({ kind, cumulative, points }: Held): readonly MetricStep[] {
     // Without a start, the first point of a cumulative series cannot be told from its past.
     if (cumulative && !before && point.startMs === 0) continue
     const fromMs = cumulative && before ? before.timeMs : point.startMs || timeMs
-    const seconds = Math.max(0.001, (timeMs - fromMs) / 1000)
+    // A series that began a moment ago has no rate to speak of: its first second counts whole.
+    const least = before ? 0.001 : 1
+    const seconds = Math.max(least, (timeMs - fromMs) / 1000)
     if (kind === 'sum') {
       const gained = gain(
         (point as NumberPoint).value,

@@ -143,6 +143,27 @@ export const metricNames = {
     description: 'Body bytes sent to clients.',
     attributes: ['node.id', 'edge.cache.result'],
   },
+  edgeCacheObjects: {
+    name: 'edge.cache.objects',
+    kind: 'gauge',
+    unit: '{response}',
+    description: 'Responses stored, by tier: memory or disk.',
+    attributes: ['edge.cache.tier'],
+  },
+  edgeCacheBytes: {
+    name: 'edge.cache.bytes',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Bytes stored, overhead included, by tier: memory or disk.',
+    attributes: ['edge.cache.tier'],
+  },
+  edgePeerRequests: {
+    name: 'edge.peer.requests',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests to other nodes in place of the origin.',
+    attributes: ['node.id'],
+  },
   recallDuration: {
     name: 'recommend.recall.duration',
     kind: 'histogram',
@@ -304,6 +325,13 @@ export const metricNames = {
     unit: '{trace}',
     description: 'Kept traces that peers were told of, by what became of the telling.',
     attributes: ['outcome'],
+  },
+  spanMemory: {
+    name: 'spate.telemetry.spans.memory',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Typed memory for spans whose trace is not judged yet.',
+    attributes: [],
   },
   exported: {
     name: 'spate.telemetry.exported',

@@ -9,6 +9,7 @@ import { metricNames } from './names.ts'
 import { HostTable } from './host-table.ts'
 import { RouteTable } from './route-stats.ts'
 import type { RootFacts, Sampler, Verdict } from './sampler.ts'
+import { SelfCost } from './self-cost.ts'
 import type { SpanSink } from './span-record.ts'
 import { SpanRows } from './span-rows.ts'
 import { TailBoard } from './tail-board.ts'
@@ -43,6 +44,7 @@ export class Recorder implements TraceKeeper {
   readonly service: string
   readonly resource: PlainAttributes
   readonly rows: SpanRows
+  readonly cost: SelfCost
   readonly board: TailBoard
   readonly routes: RouteTable
   /** What spans of requests to one host have in common. */
@@ -72,6 +74,7 @@ export class Recorder implements TraceKeeper {
     this.resource = parts.resource
     this.board = TailBoard.of(parts.clock)
     this.rows = new SpanRows(parts.spansHeld)
+    this.cost = new SelfCost(parts.clock)
     this.routes = new RouteTable(parts.metrics.histogram(metricNames.httpServerDuration))
     this.tasks = new RouteTable(parts.metrics.histogram(metricNames.taskDuration))
     const refused = parts.metrics.counter(metricNames.contextsRefused)

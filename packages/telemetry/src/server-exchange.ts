@@ -134,6 +134,27 @@ export class RecordingExchange implements ServerExchange {
   end(status: number, route?: string, errorType?: string, bytes?: number): void {
     if ((this.#facts & ended) !== 0) return
     this.#facts |= ended
+    const { cost } = this.#recorder
+    if (cost.watches(this)) this.#endWatched(status, route, errorType, bytes)
+    else this.#end(status, route, errorType, bytes)
+  }
+
+  /** Apart from `end`, since what a closure captures costs each call an object. */
+  #endWatched(
+    status: number,
+    route: string | undefined,
+    errorType: string | undefined,
+    bytes: number | undefined,
+  ): void {
+    this.#recorder.cost.end(() => this.#end(status, route, errorType, bytes))
+  }
+
+  #end(
+    status: number,
+    route: string | undefined,
+    errorType: string | undefined,
+    bytes: number | undefined,
+  ): void {
     const recorder = this.#recorder
     const { sampler } = recorder
     const request = this.#request

@@ -187,6 +187,7 @@ class RecordingTelemetry implements Telemetry {
   readonly activeTrace: TraceSource = () => activeIds()
 
   beginServer(request: ServerRequest, traceparent?: string, tracestate?: string): ServerExchange {
+    if (this.#recorder.cost.due()) return this.#beginWatched(request, traceparent, tracestate)
     return new RecordingExchange(this.#recorder, request, traceparent, tracestate)
   }
 
@@ -244,16 +245,31 @@ class RecordingTelemetry implements Telemetry {
         this.#log.error('an exporter did not stop well', {}, outcome.reason)
   }
 
+  #beginWatched(
+    request: ServerRequest,
+    traceparent: string | undefined,
+    tracestate: string | undefined,
+  ): ServerExchange {
+    const recorder = this.#recorder
+    return recorder.cost.begin(
+      () => new RecordingExchange(recorder, request, traceparent, tracestate),
+    )
+  }
+
   #observeSelf(gate: AttributeGate, sampler: Sampler): void {
     const probability = this.metrics.gauge(metricNames.samplingProbability).series()
     this.metrics.gauge(metricNames.samplingBudget).series().set(sampler.budget)
     const waiting = this.metrics.gauge(metricNames.tracesWaiting).series()
     const refused = this.metrics.counter(metricNames.attributesRefused).series()
+    const cost = this.metrics.gauge(metricNames.requestCost).series()
+    const memory = this.metrics.gauge(metricNames.spanMemory).series()
     this.#stops.push(
       this.metrics.observe(() => {
         probability.set(sampler.probability)
         waiting.set(this.#recorder.board.waiting)
         refused.observe(gate.refused)
+        cost.set(this.#recorder.cost.seconds)
+        memory.set(this.#recorder.rows.bytes)
       }),
     )
   }

@@ -5,6 +5,7 @@ import { Fault, shown } from '@spate/runtime/fault'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { EdgeCache } from './edge-cache.ts'
 import { Forwarder } from './forwarder.ts'
+import { publishTierMetrics } from './store/tier-metrics.ts'
 import { Tiers } from './store/tiers.ts'
 import type { DiskTier } from './disk/disk-tier.ts'
 import { publishMetrics } from './metrics.ts'
@@ -53,6 +54,7 @@ export class Edge {
     this.#clock = clock
     this.store = new Tiers(options.memoryBytesMax, options.disk)
     const metrics = publishMetrics(telemetry, clock, this.statistics)
+    publishTierMetrics(telemetry, this.store, this.statistics)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
       store: this.store,

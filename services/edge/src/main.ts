@@ -26,6 +26,7 @@ import { differences, type ReloadAnswer } from './reload.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
 import { SiteKeeper } from './sites/site-keeper.ts'
+import { crewMetricsRoute, type WorkerPlace } from './workers/worker.ts'
 import { TrafficGate } from './traffic-gate.ts'
 
 /** What an edge node is started with. */
@@ -37,6 +38,8 @@ export interface StartEdgeOptions {
   readonly chance: Chance
   readonly log: Log
   readonly telemetry: Telemetry
+  /** This process is one of several workers: its admin port is for the others alone. */
+  readonly worker?: WorkerPlace | undefined
   /** Folder of this program's files. */
   readonly dataDir: string
   readonly adminToken: AdminToken
@@ -49,7 +52,7 @@ export interface RunningEdge extends Running {
 
 /** Starts an edge node: `urls.traffic` and `urls.admin`. Throws `Fault('settings_invalid')` without an origin. */
 export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge> {
-  const { settings, clock, chance, log, telemetry, dataDir, adminToken } = options
+  const { settings, clock, chance, log, telemetry, dataDir, adminToken, worker } = options
   const pool = new OriginPool({ clock, chance, log })
   const sites = new SiteKeeper(pool)
   await sites.take(settings).gone
@@ -75,19 +78,19 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const reload = reloaderOf(options, { sites, edge, gate, names: nodes.names })
   const lifecycle = new Lifecycle({ clock, log })
   const health = healthRoutes(() => originChecks(sites.origins), { clock })
-  const common = [...health, metricsRoute(telemetry)]
+  const common = [...health, worker ? crewMetricsRoute(worker, options) : metricsRoute(telemetry)]
   const admin = adminHandler(options, health, [
     ...adminRoutes({ edge, origins: () => sites.origins, reload, fanOut }),
     ...peerRoutes(peers, settings.peerAdminPort),
   ])
   const urls: Record<string, string> = {}
-  const open = (name: string, port: number, handler: Handler): void => {
+  const open = (name: string, { host, port, shared }: Door, handler: Handler): void => {
     let listener: Listener | undefined
     lifecycle.add({
       name,
       start: async () => {
         listener = await listen({
-          host: settings.host,
+          host,
           port,
           handler,
           clock,
@@ -96,6 +99,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
           limits: limitsOf(settings),
           trustedProxies: settings.trustedProxies,
           forwardedHeader: settings.forwardedHeader,
+          shared,
         })
         urls[name] = listener.url
         log.info('listening', { for: name, url: listener.url })
@@ -106,8 +110,10 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
   lifecycle.add({ name: 'nodes', stop: () => nodes.close() })
   lifecycle.add({ name: 'origins', stop: () => pool.close() })
-  open('admin', settings.adminPort, admin)
-  open('traffic', settings.port, trafficHandler(gate.handle, createRouter(common, { log })))
+  const { host, port, adminPort, sharePort } = settings
+  open('admin', { host: worker ? '127.0.0.1' : host, port: adminPort, shared: false }, admin)
+  const own = createRouter(common, { log })
+  open('traffic', { host, port, shared: sharePort }, trafficHandler(gate.handle, own))
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
   return {
@@ -127,6 +133,13 @@ function adminHandler(
   const described = openApiRoute(calls, { title: 'Spate edge, admin', version: '0.1.0' })
   const own = [...health, ...telemetryRoutes(telemetry, adminToken)]
   return createRouter([...own, ...calls, described], { log, adminToken })
+}
+
+/** Where to listen. */
+interface Door {
+  readonly host: string
+  readonly port: number
+  readonly shared: boolean
 }
 
 /** What a reload changes. */

@@ -69,6 +69,25 @@ for (const order of [
     await it.stop()
   })
 
+for (const order of [{ urls: ['http://h.example/a'] }, { tags: ['k'] }])
+  test(`who asks after a purge by ${Object.keys(order)[0]} has nothing of an answer that was asked for before it`, async () => {
+    const answer: (() => void)[] = []
+    const it = await startTestEdge((request, response) => {
+      const old = plain('old', { 'cache-control': 'max-age=600', 'cache-tag': 'k' })
+      answer.push(() => old(request, response))
+    })
+    const before = it.get('/a', { host: 'h.example' })
+    while (answer.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    await it.purge(order)
+    it.origin.answer = plain('new', { 'cache-control': 'max-age=600', 'cache-tag': 'k' })
+    const after = it.get('/a', { host: 'h.example' })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    answer[0]?.()
+    assert.equal((await after).body, 'new')
+    assert.equal((await before).body, 'old')
+    await it.stop()
+  })
+
 test('admin calls need the token, and a body without anything to purge is refused', async () => {
   const it = await startTestEdge(plain('x'))
   const call = async (headers: Record<string, string>, body: string): Promise<number> => {

@@ -5,7 +5,7 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { bytes, integer, list, url, type TableOf } from '@spate/runtime/settings'
+import { bytes, integer, list, toggle, url, type TableOf } from '@spate/runtime/settings'
 import { originPattern, originSettings, type OriginSettings } from './origins/settings.ts'
 import {
   cachingSettings,
@@ -27,6 +27,8 @@ export interface EdgeSettings
     DiskSettings,
     PeerSettings {
   readonly adminPort: number
+  readonly workers: number
+  readonly sharePort: boolean
   readonly origin: string | undefined
   readonly origins: readonly string[]
   readonly memoryBytesMax: number
@@ -48,6 +50,17 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     0,
     65_535,
     'Port of purge, statistics and explain; 0 takes any free one',
+  ),
+  workers: integer(
+    1,
+    1,
+    256,
+    'Processes that share the traffic port, each with a cache of its own; one a core is best',
+    { unit: 'processes' },
+  ),
+  sharePort: toggle(
+    false,
+    'Listen beside another process on the traffic port: start the next version so, then stop the old one',
   ),
   origin: url(undefined, 'Scheme, host and port of the origin; paths are passed on as they are', {
     pattern: originPattern,

@@ -114,7 +114,7 @@ function metricTable(metrics: readonly MetricSummary[]): Html {
           html`<tr>
             <td>
               <a href="${linkOf(service, name)}" title="${description}">${breakable(name)}</a>
-              <span class="quiet">${unit}</span>
+              <span class="quiet">${` ${unit}`}</span>
             </td>
             <td><span class="tag">${kind}</span></td>
             <td class="number">${amount(series)}</td>
@@ -142,7 +142,7 @@ export function metricPage(
   return layout({
     title: search.name,
     section: '/measurements',
-    body: html`<h1>${search.name}</h1>
+    body: html`<h1>${breakable(search.name)}</h1>
       ${metricForm(search)}
       ${series.length === 0 ? emptyState(html`No series matches. <a href="/measurements">All metrics</a>`) : metricBody(series, held)}`,
   })
@@ -210,7 +210,7 @@ function metricBody(
             ${exemplars.map(({ traceId, value }) => html`<a href="/traces/${traceId}">${write(value)}</a> `)}
           </p>`
     }
-    ${seriesTable(busiest, write)}`
+    ${panel('series', 'Series', seriesTable(busiest, write))}`
 }
 
 function seriesTable(

@@ -4,7 +4,7 @@ import { systemChance, type Chance } from '@spate/runtime/chance'
 import { delayMsMax, systemClock, type Clock } from '@spate/runtime/clock'
 import { silentLog, type Log } from '@spate/runtime/log'
 import { AttributeGate, type PlainAttributes } from '../attributes.ts'
-import { metricsOf } from '../collect.ts'
+import { metricSlicesOf } from '../collect.ts'
 import type { RowSink } from '../departures.ts'
 import { metricNames } from '../names.ts'
 import type { SpanRecord } from '../span-record.ts'
@@ -16,7 +16,7 @@ import { encodeMetrics } from './encode-metrics.ts'
 import { encodeTraces } from './encode-traces.ts'
 import { createGrpcTransport } from './grpc-transport.ts'
 import { createHttpTransport } from './http-transport.ts'
-import type { LogData, MetricData, Signal } from './model.ts'
+import type { LogData, Signal } from './model.ts'
 import { privateLog } from './private-log.ts'
 import { RowWriter } from './row-writer.ts'
 import { Spill } from './spill.ts'
@@ -66,7 +66,6 @@ export const pendingMax = 50_000
 /** Uncompressed bytes of a request: what gRPC receivers take by default. */
 export const requestBytesMax: number = 4 * 1024 ** 2 - 64 * 1024
 const spansPerSlice = 64
-const pointsPerSlice = 64
 const outageDelayMs = 1000
 const compress = promisify(gzip)
 
@@ -232,17 +231,14 @@ class BatchingExporter implements OtlpExporter {
     const logs = this.#logs
     this.#spans = []
     this.#logs = []
+    const json = this.#format === 'json'
     if (spans.length > 0)
-      this.#encode('traces', spans, (from, to) =>
-        this.#format === 'json'
-          ? Buffer.from(JSON.stringify(tracesJson(spans.slice(from, to))))
-          : encodeTraces(spans, from, to),
+      this.#encode('traces', () =>
+        piecesOf(spans, (some) => (json ? textOf(tracesJson(some)) : encodeTraces(some))),
       )
     if (logs.length > 0)
-      this.#encode('logs', logs, (from, to) =>
-        this.#format === 'json'
-          ? Buffer.from(JSON.stringify(logsJson(logs.slice(from, to))))
-          : encodeLogs(logs.slice(from, to)),
+      this.#encode('logs', () =>
+        piecesOf(logs, (some) => (json ? textOf(logsJson(some)) : encodeLogs(some))),
       )
   }
 
@@ -280,51 +276,43 @@ class BatchingExporter implements OtlpExporter {
   }
 
   #sendMetrics(): void {
-    const metrics = this.#programs.flatMap((program) =>
-      metricsOf(program.metrics.collect(), program.resource, this.#options.clock.now()),
-    )
-    const parts = metrics.flatMap(slicesOf)
-    if (parts.length > 0)
-      this.#encode('metrics', parts, (from, to) => {
-        const slice = parts.slice(from, to)
-        return this.#format === 'json'
-          ? Buffer.from(JSON.stringify(metricsJson(slice)))
-          : encodeMetrics(slice)
+    const timeMs = this.#options.clock.now()
+    const json = this.#format === 'json'
+    for (const { metrics, resource } of this.#programs) {
+      const families = metrics.collect()
+      this.#encode('metrics', function* pieces() {
+        for (const metric of metricSlicesOf(families, resource, timeMs))
+          yield {
+            bytes: json ? textOf(metricsJson([metric])) : encodeMetrics([metric]),
+            count: metric.points.length,
+          }
       })
+    }
   }
 
   /**
-   * Encodes `items` slice by slice, giving way to the event loop in between, and sends them in
-   * requests of bounded size. Protobuf messages are joined by putting them one behind the other.
+   * Encodes piece by piece, giving way to the event loop in between, and sends them in requests of
+   * bounded size. Protobuf messages are joined by putting them one behind the other.
    */
-  #encode(
-    signal: Signal,
-    items: readonly (SpanRecord | LogData | MetricData)[],
-    encode: (from: number, to: number) => Uint8Array,
-  ): void {
-    const perSlice = signal === 'metrics' ? 1 : spansPerSlice
-    const perRequest =
-      this.#format === 'json'
-        ? perSlice
-        : signal === 'metrics'
-          ? Number.POSITIVE_INFINITY
-          : (this.#options.batchSpans ?? 1000)
+  #encode(signal: Signal, pieces: () => Iterable<Piece>): void {
+    const most =
+      signal === 'metrics' ? Number.POSITIVE_INFINITY : (this.#options.batchSpans ?? 1000)
+    const countMax = this.#format === 'json' ? 0 : most
     this.#encoding = this.#encoding.then(async () => {
       let parts: Uint8Array[] = []
-      let bytes = 0
+      let length = 0
       let count = 0
       const post = async (): Promise<void> => {
         if (parts.length > 0) await this.#post(signal, count, Buffer.concat(parts))
         parts = []
-        bytes = count = 0
+        length = count = 0
       }
-      for (let at = 0; at < items.length; at += perSlice) {
-        const to = Math.min(items.length, at + perSlice)
-        const part = encode(at, to)
-        if (bytes + part.length > requestBytesMax || count + (to - at) > perRequest) await post()
-        parts.push(part)
-        bytes += part.length
-        count += signal === 'metrics' ? pointsOf(items[at] as MetricData) : to - at
+      for (const piece of pieces()) {
+        if (length + piece.bytes.length > requestBytesMax || count + piece.count > countMax)
+          await post()
+        parts.push(piece.bytes)
+        length += piece.bytes.length
+        count += piece.count
         await new Promise((resolve) => setImmediate(resolve))
       }
       await post()
@@ -368,16 +356,23 @@ class BatchingExporter implements OtlpExporter {
   }
 }
 
-function pointsOf(metric: MetricData): number {
-  return metric.points.length
+/** A slice of what waits, encoded. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly count: number
 }
 
-/** A metric in parts that encode in well under a millisecond. */
-function slicesOf(metric: MetricData): readonly MetricData[] {
-  const { points } = metric
-  if (points.length <= pointsPerSlice) return [metric]
-  const slices: MetricData[] = []
-  for (let at = 0; at < points.length; at += pointsPerSlice)
-    slices.push({ ...metric, points: points.slice(at, at + pointsPerSlice) } as MetricData)
-  return slices
+/** `items` encoded in slices of `spansPerSlice`, each when it is asked for. */
+function* piecesOf<Item>(
+  items: readonly Item[],
+  encode: (some: readonly Item[]) => Uint8Array,
+): Generator<Piece> {
+  for (let at = 0; at < items.length; at += spansPerSlice) {
+    const some = items.slice(at, at + spansPerSlice)
+    yield { bytes: encode(some), count: some.length }
+  }
+}
+
+function textOf(message: object): Uint8Array {
+  return Buffer.from(JSON.stringify(message))
 }

@@ -10,6 +10,8 @@ import { encodeHead } from './head.ts'
 export const queueBytesMax: number = 16 * 1024 * 1024
 /** Bodies above this get a file of their own, bytes. */
 export const smallBodyBytesMax = 262_144
+/** Large bodies written at once. */
+const largeLanesMax = 4
 /** Bytes written in one go. */
 const batchBytes = 262_144
 /** Bytes summed in one turn of the event loop. */
@@ -32,13 +34,17 @@ interface Pending {
   readonly bytes: number
 }
 
-/** Writes responses to disk one batch after the other, never while somebody waits. */
+/** Writes responses to disk behind the answers: nobody waits for it. */
 export class WriteQueue {
   readonly #parts: WriteQueueParts
-  #pending: Pending[] = []
+  #small: Pending[] = []
+  readonly #large: Pending[] = []
   #bytes = 0
   #writes = 0
-  #running: Promise<void> | undefined
+  /** Lanes that write now: one for small bodies and heads, some for large ones. */
+  readonly #lanes = new Set<Promise<void>>()
+  #smallRuns = false
+  #largeLanes = 0
 
   constructor(parts: WriteQueueParts) {
     this.#parts = parts
@@ -65,46 +71,69 @@ export class WriteQueue {
 
   /** Resolves once nothing waits. */
   async idle(): Promise<void> {
-    while (this.#running) await this.#running
+    while (this.#lanes.size > 0) await Promise.all(this.#lanes)
   }
 
   #add(pending: Pending): void {
-    this.#pending.push(pending)
     this.#bytes += pending.bytes
-    // Owner: `idle`; a failed batch is told to `onFailed`.
-    this.#running ??= this.#drain().finally(() => (this.#running = undefined))
+    if (!pending.headOnly && pending.stored.length > smallBodyBytesMax) {
+      this.#large.push(pending)
+      if (this.#largeLanes < largeLanesMax) this.#run(this.#drainLarge())
+    } else {
+      this.#small.push(pending)
+      if (!this.#smallRuns) this.#run(this.#drainSmall())
+    }
   }
 
-  async #drain(): Promise<void> {
+  /** Owner of `lane`: `idle`; what fails in it is told to `onFailed`. */
+  #run(lane: Promise<void>): void {
+    const done = lane.finally(() => this.#lanes.delete(done))
+    this.#lanes.add(done)
+  }
+
+  /** One after the other: of two heads of one response the newer must be written last. */
+  async #drainSmall(): Promise<void> {
+    this.#smallRuns = true
     // What comes in one turn of the event loop is written together.
     await nextTurn()
-    while (this.#pending.length > 0) {
+    while (this.#small.length > 0) {
       const batch = this.#take()
-      try {
-        await this.#write(batch.filter(({ entry }) => entry.live))
-      } catch (caught) {
-        for (const { entry } of batch) this.#parts.onFailed(entry, Fault.from(caught))
-      }
-      for (const { bytes } of batch) this.#bytes -= bytes
+      await this.#settled(batch, this.#write(batch.filter(({ entry }) => entry.live)))
     }
+    this.#smallRuns = false
+  }
+
+  /** Side by side: each has a file of its own, and nobody small waits behind it. */
+  async #drainLarge(): Promise<void> {
+    this.#largeLanes++
+    for (let next = this.#large.shift(); next; next = this.#large.shift())
+      await this.#settled([next], next.entry.live ? this.#writeLarge(next) : Promise.resolve())
+    this.#largeLanes--
+  }
+
+  async #settled(batch: readonly Pending[], written: Promise<void>): Promise<void> {
+    try {
+      await written
+    } catch (caught) {
+      for (const { entry } of batch) this.#parts.onFailed(entry, Fault.from(caught))
+    }
+    for (const { bytes } of batch) this.#bytes -= bytes
   }
 
   #take(): Pending[] {
     let bytes = 0
     let count = 0
-    for (const pending of this.#pending) {
+    for (const pending of this.#small) {
       if (count > 0 && bytes + pending.bytes > batchBytes) break
       bytes += pending.bytes
       count++
     }
-    return this.#pending.splice(0, count)
+    return this.#small.splice(0, count)
   }
 
   async #write(batch: readonly Pending[]): Promise<void> {
-    const [first] = batch
-    if (!first) return
+    if (batch.length === 0) return
     const { files, makeRoom, onWritten } = this.#parts
-    if (!first.headOnly && first.stored.length > smallBodyBytesMax) return this.#writeLarge(first)
     const made = batch.map((pending) => encoded(pending))
     const bytes = Buffer.concat(made.flatMap(({ body, head }) => [body, head]))
     if (!(await makeRoom(bytes.length))) throw new Fault('disk_full', 'the disk tier is full')

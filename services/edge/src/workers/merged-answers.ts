@@ -1,0 +1,50 @@
+import type { Response } from '@spate/http/exchange'
+
+/** Members of an answer that are no sums: of all workers, the greatest counts. */
+const greatest: ReadonlySet<string> = new Set([
+  'window',
+  'seconds',
+  'bytesMax',
+  'p50',
+  'p90',
+  'p99',
+])
+
+/**
+ * Answers of all workers to one admin call as one: the first refusal where there is one; `/stats`
+ * and `/purge` added up; of the rest the richest, for all say the same or one of them knows more.
+ */
+export function mergedAnswers(path: string, answers: readonly Response[]): Response {
+  const refused = answers.find(({ status }) => status >= 400)
+  const [first] = answers
+  if (refused ?? !first) return refused ?? { status: 503, headers: [] }
+  const sums = path === '/stats' || path === '/purge'
+  const bodies = answers.map(({ body }) => String(body))
+  if (!sums) {
+    const richest = bodies.reduce((one, other) => (other.length > one.length ? other : one))
+    return { ...first, body: richest } as Response
+  }
+  const merged = bodies.map((body): unknown => JSON.parse(body)).reduce(sum) as Json
+  const { requests, hits } = merged
+  if (typeof requests === 'number' && typeof hits === 'number')
+    merged['hitRatio'] = requests === 0 ? 0 : hits / requests
+  return { status: 200, headers: first?.headers ?? [], body: JSON.stringify(merged) }
+}
+
+type Json = Record<string, unknown>
+
+function sum(one: unknown, other: unknown): unknown {
+  if (Array.isArray(one) && Array.isArray(other)) return [...(one as unknown[]), ...other]
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null)
+    return one
+  const [left, right] = [one as Json, other as Json]
+  const names = new Set([...Object.keys(left), ...Object.keys(right)])
+  return Object.fromEntries([...names].map((name) => [name, added(name, left[name], right[name])]))
+}
+
+function added(name: string, one: unknown, other: unknown): unknown {
+  if (one === undefined || other === undefined) return one ?? other
+  if (typeof one === 'number' && typeof other === 'number')
+    return greatest.has(name) ? Math.max(one, other) : one + other
+  return sum(one, other)
+}
