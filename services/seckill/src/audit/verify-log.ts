@@ -37,7 +37,7 @@ export interface VerifyOptions {
 
 /**
  * Computes the chain of hashes again over a ledger's log, without opening it: a running engine is
- * not disturbed. O(log), about 1 GB in 3 s.
+ * not disturbed. O(log).
  */
 export async function verifyLog(options: VerifyOptions): Promise<LogVerdict> {
   const { folder, disk, knownHead } = options

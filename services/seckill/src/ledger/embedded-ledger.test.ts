@@ -59,9 +59,10 @@ test('an idle disk begins before a large turn is over, and nobody is answered be
   const { ledger } = await stage(undefined, undefined, { recordBytesEarly: 100 })
   await ledger.run(make('p', 10))
   const before = ledger.counters
-  const answers = ['a', 'b', 'c', 'd', 'e'].map((userId) => ledger.purchase(want(userId)))
+  const answers = ['a', 'b', 'c', 'd', 'e'].map(async (userId) => ledger.purchase(want(userId)))
   assert.equal(ledger.counters.appends, before.appends + 1, 'the first part is on its way')
-  assert.equal((await answers[0])?.kind, 'reserved')
+  const first = await answers[0]
+  assert.equal(first?.kind, 'reserved')
   assert.ok(ledger.counters.durableSequence < before.sequence + 5, 'the second is still under way')
   await Promise.all(answers)
   assert.equal(ledger.counters.appends, before.appends + 2)
