@@ -95,7 +95,9 @@ export const edgeProgram: Program = program({
     const { startEdge } = await import('@spate/edge/main')
     const worker = crewUrl === undefined ? undefined : { crewUrl }
     const reread = (): typeof settings => parts.reread() as typeof settings
-    return startEdge({ settings, reread, worker, ...baseOf('edge', parts) })
+    // Alone, nobody sells on this machine, and another program may own the log.
+    const eventLog = parts.urlOf && (await parts.eventLog())
+    return startEdge({ settings, reread, worker, eventLog, ...baseOf('edge', parts) })
   },
 })
 

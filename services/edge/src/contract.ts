@@ -99,6 +99,8 @@ export interface StatsAnswer {
   }
   readonly transfers: number
   readonly purged: number
+  /** Events of the flash sale taken up: sold out, or to be had again. */
+  readonly stockEvents: number
 }
 
 /** Query of `GET /explain`. */

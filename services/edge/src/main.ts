@@ -1,3 +1,4 @@
+import type { EventLog, Subscription } from '@spate/eventlog/event-log'
 import type { AdminToken } from '@spate/http/admin-token'
 import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
@@ -23,9 +24,12 @@ import { nodesOf } from './peers/nodes.ts'
 import { isOfPeer } from './peers/peers.ts'
 import { peerRoutes } from './peers/routes.ts'
 import { differences, type ReloadAnswer } from './reload.ts'
+import type { PurgeFanOut } from './peers/purge-fan-out.ts'
 import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
 import { SiteKeeper } from './sites/site-keeper.ts'
+import { followStock } from './stock-events.ts'
+import { emptyOrder } from './store/response-index.ts'
 import { crewMetricsRoute, type WorkerPlace } from './workers/worker.ts'
 import { TrafficGate } from './traffic-gate.ts'
 
@@ -43,6 +47,8 @@ export interface StartEdgeOptions {
   /** Folder of this program's files. */
   readonly dataDir: string
   readonly adminToken: AdminToken
+  /** Where the flash sale tells what is sold out; absent: nobody tells this node. */
+  readonly eventLog?: EventLog | undefined
 }
 
 /** An edge node that runs. */
@@ -109,6 +115,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   }
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
   lifecycle.add({ name: 'nodes', stop: () => nodes.close() })
+  followSale(options, lifecycle, { edge, fanOut })
   lifecycle.add({ name: 'origins', stop: () => pool.close() })
   const { host, port, adminPort, sharePort } = settings
   open('admin', { host: worker ? '127.0.0.1' : host, port: adminPort, shared: false }, admin)
@@ -123,6 +130,28 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     reload: () => Promise.resolve().then(() => void reload()),
     stop: async () => void (await lifecycle.stop()),
   }
+}
+
+/** Keeps what is told of stock true, on this node and its peers, where there is somebody to hear it from. */
+function followSale(
+  { eventLog, log }: StartEdgeOptions,
+  lifecycle: Lifecycle,
+  { edge, fanOut }: { readonly edge: Edge; readonly fanOut: PurgeFanOut },
+): void {
+  if (!eventLog) return
+  let following: Subscription | undefined
+  lifecycle.add({
+    name: 'stock events',
+    start: () => {
+      const purge = async (tags: readonly string[], events: number): Promise<void> => {
+        const local = (): Promise<number> => edge.transfers.purgeForGood({ ...emptyOrder, tags })
+        await (fanOut.needed ? fanOut.purge({ tags }, local) : local())
+        edge.statistics.stockEvents += events
+      }
+      following = followStock({ eventLog, log, purge })
+    },
+    stop: () => following?.close(),
+  })
 }
 
 function adminHandler(

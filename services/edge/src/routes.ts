@@ -122,5 +122,6 @@ export function stats(
     ...(store.disk ? { disk: store.disk.figures } : {}),
     transfers: transfers.size,
     purged: counts.purged,
+    stockEvents: counts.stockEvents,
   }
 }

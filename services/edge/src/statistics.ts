@@ -16,6 +16,8 @@ export class Statistics {
   bytesFromCache = 0
   bytesFromOrigin = 0
   purged = 0
+  /** Events of stock that purged something's tag. */
+  stockEvents = 0
 
   hit(bytes: number): void {
     this.requests++

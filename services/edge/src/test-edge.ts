@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { after } from 'node:test'
 import { request as send } from 'undici'
+import type { EventLog } from '@spate/eventlog/event-log'
 import { adminToken } from '@spate/http/admin-token'
 import { SeededChance } from '@spate/runtime/chance'
 import { systemClock } from '@spate/runtime/clock'
@@ -88,16 +89,16 @@ export async function startTestEdge(
   telemetry: Telemetry = noTelemetry,
   dataDir: string = tmpdir(),
 ): Promise<TestEdge> {
-  return startTestEdgeBefore(await startOrigin(answer), changes, telemetry, dataDir)
+  return startTestEdgeBefore(await startOrigin(answer), changes, { telemetry, dataDir })
 }
 
 /** Starts an edge before `origin`; its files lie in `dataDir`. */
 export async function startTestEdgeBefore(
   origin: TestOrigin,
   changes: Partial<EdgeSettings> = {},
-  telemetry: Telemetry = noTelemetry,
-  dataDir: string = tmpdir(),
+  parts: { telemetry?: Telemetry; dataDir?: string; eventLog?: EventLog } = {},
 ): Promise<TestEdge> {
+  const { telemetry = noTelemetry, dataDir = tmpdir(), eventLog } = parts
   const clock = new VirtualClock(systemClock.now())
   const settings = (more: Partial<EdgeSettings> = {}): EdgeSettings =>
     // Moving the clock must not close the client's idle connections.
@@ -111,6 +112,7 @@ export async function startTestEdgeBefore(
     telemetry,
     dataDir,
     adminToken: adminToken(token),
+    eventLog,
   })
   stops.add(() => running.stop().then(() => origin.stop()))
   const url = running.urls['traffic'] as string

@@ -45,7 +45,7 @@ test('a restart finds what was stored: small from disk into memory, with one req
   assert.equal((await it.get('/a')).body, 'hello')
   const { origin } = it
   await it.stopEdge()
-  const again = await startTestEdgeBefore(origin, { ...small }, undefined, dataDir)
+  const again = await startTestEdgeBefore(origin, { ...small }, { dataDir })
   const key = { host: new URL(it.url).host }
   const seen = await again.get('/a', key)
   assert.equal(seen.body, 'hello')
