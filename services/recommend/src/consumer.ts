@@ -6,6 +6,7 @@ import { extractHeaders } from '@spate/telemetry/propagator'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { Item } from './domain/catalogue.ts'
 import { eventKinds, type Attributes } from './domain/history.ts'
+import type { Experiment } from './domain/experiment/experiment.ts'
 import type { Feedback } from './domain/rank/feedback.ts'
 import { decodeServed } from './domain/rank/served-list.ts'
 import type { Interaction, OrderStep, RecommendState } from './domain/state.ts'
@@ -92,6 +93,10 @@ export class Consumer {
         return
       case topics.orders:
         return this.#order(value, entry)
+      case topics.experiments:
+        if (isExperiment(value)) this.#options.feedback?.experiments.put(value)
+        else this.#skip(entry)
+        return
       case topics.attributes:
         return this.#attributes(value, entry)
       default:
@@ -190,6 +195,15 @@ function isInteraction(value: unknown): value is Interaction {
     eventKinds.includes(value['kind'] as Interaction['kind']) &&
     isAmount(value['weight']) &&
     isAmount(value['timeMs'])
+  )
+}
+
+function isExperiment(value: unknown): value is Experiment {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    typeof value['layer'] === 'string' &&
+    Array.isArray(value['variants'])
   )
 }
 

@@ -23,6 +23,7 @@ export const topics = {
   orders: 'orders',
   /** Lists as they were served, with their features. */
   served: 'served',
+  experiments: 'experiments',
   attributes: 'attributes',
 } as const
 

@@ -59,7 +59,11 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
     ...healthRoutes({ state }, { clock, draining: () => lifecycle.state === 'draining' }),
     ...telemetryRoutes(telemetry, adminToken),
   ]
-  const routes = recommendRoutes({ ...parts(engine), clock })
+  const routes = recommendRoutes({
+    ...parts(engine),
+    clock,
+    publish: (topic, entries) => options.eventLog.publish(topic, entries),
+  })
   const described = openApiRoute(routes, { title: 'Spate recommend', version: '0.1.0' })
   const calls = createRouter([...routes, described], { log, adminToken })
   const limiter = rateLimiterOf(settings, clock)

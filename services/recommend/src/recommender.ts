@@ -21,6 +21,7 @@ import type { Asker, Knowledge, Voice } from './domain/recall/knowledge.ts'
 import type { RecommendState } from './domain/state.ts'
 import { candidateFilter, type CandidateRules } from './domain/recall/candidate-filter.ts'
 import { Likeness } from './domain/rerank/likeness.ts'
+import { rulesUnder } from './domain/experiment/experiment.ts'
 import { noRules, rerank, type Placed, type RerankRules } from './domain/rerank/rerank.ts'
 import { extrasOf, type PlacementRules } from './domain/rerank/extras.ts'
 import type { FoundFeatures } from './features/feature-cache.ts'
@@ -130,7 +131,9 @@ export class Recommender {
       if (missing) degraded.push('ranker')
       rank.setAttribute('candidates.count', ranked.length)
       rank.end()
-      const placed = this.#rerank(query, { ranked, history, requestId, version }, context)
+      const variants = this.#options.feedback?.experiments.variantsOf(query.userId) ?? []
+      const rules = rulesUnder(this.#options.rules ?? noRules, variants)
+      const placed = this.#rerank(query, { ranked, history, requestId, version, rules }, context)
       // The last units may have been sold while a model was waited for.
       const chosen = placed.filter(({ item }) => state.catalogue.showable(item))
       if (state.catalogue.size === 0) degraded.push('catalogue')
@@ -138,7 +141,15 @@ export class Recommender {
       for (const { scores } of heard) this.#pool.give(scores)
       main.setAttribute('candidates.count', ranked.length)
       const model = by === undefined ? name : `${name}+${by}`
-      this.#record({ requestId, model, question, merged, chosen })
+      const exposed = variants.map(({ experiment, variant }) => [experiment, variant.name])
+      this.#record({
+        requestId,
+        model,
+        question,
+        merged,
+        chosen,
+        variants: Object.fromEntries(exposed) as Record<string, string>,
+      })
       return { requestId, model, items, degraded }
     } catch (caught) {
       main.recordException(caught instanceof Error ? caught : errorText(caught))
@@ -222,6 +233,7 @@ export class Recommender {
     readonly question: FeatureQuestion
     readonly merged: readonly Ranked[]
     readonly chosen: readonly Placed[]
+    readonly variants: Readonly<Record<string, string>>
   }): void {
     const { servedLog, state } = this.#options
     if (!servedLog || made.chosen.length === 0 || !servedLog.admits()) return
@@ -239,11 +251,13 @@ export class Recommender {
       readonly history: History
       readonly requestId: string
       readonly version: number
+      readonly rules: RerankRules
     },
     context: Context,
   ): readonly Placed[] {
     const span = this.#span(spanNames.recommendRerank, context)
-    const { state, clock, rules = noRules, placements, feedback } = this.#options
+    const { state, clock, placements, feedback } = this.#options
+    const { rules } = made
     const { catalogue } = state
     if (this.#likeness?.version !== made.version)
       this.#likeness = {

@@ -13,6 +13,7 @@ import { featureRoutes, type FeatureRouteParts } from './features/feature-routes
 import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
 import type { Ingest } from './ingest.ts'
 import { isLines, takeLines } from './ndjson.ts'
+import { experimentRoutes, type ExperimentRouteParts } from './experiment-routes.ts'
 import type { Feedback } from './domain/rank/feedback.ts'
 import type { GuardedRanker } from './rank/guarded-ranker.ts'
 import type { Recommender } from './recommender.ts'
@@ -21,7 +22,7 @@ import { similarItems } from './similar.ts'
 import type { Trainer } from './trainer.ts'
 
 /** What the routes stand on. */
-export interface RouteParts extends ItemRouteParts, FeatureRouteParts {
+export interface RouteParts extends ExperimentRouteParts, ItemRouteParts, FeatureRouteParts {
   readonly recommender: Recommender
   readonly served: ServedModels
   readonly trainer: Trainer
@@ -45,6 +46,7 @@ export function recommendRoutes(parts: RouteParts): Route[] {
     popularRoute(parts),
     modelsRoute(parts),
     ...trainRoutes(parts),
+    ...experimentRoutes(parts),
   ]
 }
 

@@ -1,3 +1,4 @@
+import { ExperimentBook, type ExperimentBookState } from '../experiment/experiment-book.ts'
 import type { Interaction } from '../state.ts'
 import { ArmBook, type ArmBookState } from './arm-book.ts'
 import { OnlineRanker, type OnlineRankerOptions, type OnlineRankerState } from './online-ranker.ts'
@@ -7,6 +8,7 @@ import type { ServedList } from './served-list.ts'
 export interface FeedbackState {
   readonly ranker: OnlineRankerState
   readonly arms: ArmBookState
+  readonly experiments?: ExperimentBookState
 }
 
 /** What users did with a list before the list itself was read from the log. */
@@ -19,16 +21,19 @@ const earlyMax = 5000
 export class Feedback {
   readonly ranker: OnlineRanker
   readonly arms: ArmBook
+  readonly experiments: ExperimentBook
   readonly #early = new Map<string, Interaction[]>()
 
   constructor(options?: OnlineRankerOptions, saved?: FeedbackState) {
     this.ranker = new OnlineRanker(options, saved?.ranker)
     this.arms = new ArmBook(saved?.arms)
+    this.experiments = new ExperimentBook(saved?.experiments)
   }
 
   /** Takes in a served list. */
   served(list: ServedList): void {
-    this.ranker.served(list)
+    if (!this.ranker.served(list)) return
+    this.experiments.served(list)
     for (const { itemId, placement } of list.items)
       if (placement === 'explored') this.arms.shown(itemId)
     const early = this.#early.get(list.requestId)
@@ -43,11 +48,16 @@ export class Feedback {
     if (requestId === undefined) return
     const joined = this.ranker.follow(requestId, itemId, kind, timeMs)
     if (joined.kind === 'unknown') return this.#keep(requestId, event)
+    this.experiments.followed(joined, itemId)
     if (joined.kind === 'first' && joined.placement === 'explored') this.arms.chosen(itemId)
   }
 
   save(): FeedbackState {
-    return { ranker: this.ranker.save(), arms: this.arms.save() }
+    return {
+      ranker: this.ranker.save(),
+      arms: this.arms.save(),
+      experiments: this.experiments.save(),
+    }
   }
 
   #keep(requestId: string, event: Interaction): void {

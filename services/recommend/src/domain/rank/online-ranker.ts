@@ -41,7 +41,13 @@ export const onlineRankerDefaults: OnlineRankerOptions = {
 /** What became of an event: the list is not known, the item not in it, or it is the item's first yes. */
 export type Joined =
   | { readonly kind: 'unknown' | 'not_in_list' }
-  | { readonly kind: 'first' | 'again'; readonly placement: Placement }
+  | {
+      readonly kind: 'first' | 'again'
+      readonly placement: Placement
+      readonly list: ServedList
+      /** True where it is the item's first purchase from this list. */
+      readonly bought: boolean
+    }
 
 interface Pending {
   readonly list: ServedList
@@ -122,9 +128,9 @@ export class OnlineRanker {
     }
   }
 
-  /** Remembers a list that was served. The same list twice counts once. */
-  served(list: ServedList): void {
-    if (this.#pending.has(list.requestId)) return
+  /** Remembers a list that was served; false, and no change, where it is known already. */
+  served(list: ServedList): boolean {
+    if (this.#pending.has(list.requestId)) return false
     this.#keep({
       list,
       outcomes: new Uint8Array(list.items.length),
@@ -132,6 +138,7 @@ export class OnlineRanker {
       learnt: false,
     })
     this.#passed(list.atMs)
+    return true
   }
 
   /** Takes in what a user did with an item of a list. */
@@ -151,7 +158,9 @@ export class OnlineRanker {
     }
     this.#passed(timeMs)
     const { placement } = item
-    return { kind: before === 0 && outcome > 0 ? 'first' : 'again', placement }
+    const step = before === 0 && outcome > 0 ? 'first' : 'again'
+    const bought = outcome === outcomes.purchase && before < outcome
+    return { kind: step, placement, list: pending.list, bought }
   }
 
   /** Log of what each row is worth by the machines: what is mixed with the score. */

@@ -43,6 +43,7 @@ export function servedListOf(made: {
   readonly chosen: readonly Placed[]
   readonly features: FeatureRows
   readonly catalogue: Catalogue
+  readonly variants: Readonly<Record<string, string>>
 }): ServedList {
   const { mean, deviation } = spreadOf(made.merged)
   const scores = new Map(made.merged.map(({ item, score }) => [item, score]))
@@ -51,7 +52,7 @@ export function servedListOf(made: {
     userId: made.question.userId,
     atMs: made.question.nowMs,
     model: made.model,
-    variants: {},
+    variants: made.variants,
     items: made.chosen.map(({ item, propensity, placement }) => ({
       itemId: made.catalogue.at(item)?.itemId ?? '',
       score: ((scores.get(item) ?? mean - deviation) - mean) / deviation,
