@@ -42,15 +42,13 @@ export function restsOnPending(sale: Sale, durableSequence: number, outcome: Out
 /** 32 random bits a call: from `chance`, or from the system's generator, 1024 numbers at a time. */
 export function randomSource(chance: Chance | undefined): () => number {
   if (chance) return () => chance.uint32()
-  let pool = secretBytes(4096)
+  let pool = new Uint32Array(0)
   let at = 0
   return () => {
     if (at === pool.length) {
-      pool = secretBytes(4096)
+      pool = new Uint32Array(new Uint8Array(secretBytes(4096)).buffer)
       at = 0
     }
-    const value = pool.readUInt32LE(at)
-    at += 4
-    return value
+    return pool[at++] as number
   }
 }

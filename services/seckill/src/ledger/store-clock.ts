@@ -22,9 +22,10 @@ export class StoreClock {
 
   /** Whole ms since the Unix epoch; never less than before. */
   now(): number {
-    const sinceMs = this.#clock.elapsed() - this.#elapsedAtBase
+    const elapsed = this.#clock.elapsed()
+    const sinceMs = elapsed - this.#elapsedAtBase
     if (sinceMs >= 1000) this.#follow(sinceMs)
-    const now = Math.floor(this.#baseMs + this.#clock.elapsed() - this.#elapsedAtBase)
+    const now = Math.floor(this.#baseMs + elapsed - this.#elapsedAtBase)
     if (now > this.#lastMs) this.#lastMs = now
     return this.#lastMs
   }
