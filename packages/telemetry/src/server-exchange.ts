@@ -1,11 +1,17 @@
-import { SpanKind, SpanStatusCode, type Context, type Span } from '@opentelemetry/api'
+import {
+  SpanKind,
+  SpanStatusCode,
+  type Context,
+  type Span,
+  type SpanContext,
+} from '@opentelemetry/api'
 import { spanKey, ValueScope, withContext } from './context.ts'
 import { LocalTrace, noParent, type LocalTraceStart, type SpanWords } from './local-trace.ts'
 import type { Exemplar } from './metrics.ts'
 import { factsOf, type Recorder } from './recorder.ts'
-import { RemoteSpan } from './remote-span.ts'
 import type { Verdict } from './sampler.ts'
 import { column, placeOf, remoteBit, type SpanPage, type SpanScopeName } from './span-rows.ts'
+import { SilentSpan } from './silent-span.ts'
 import type { SpanShape } from './span-shape.ts'
 import { SpateSpan } from './span.ts'
 import { keeps, type Threshold } from './threshold.ts'
@@ -190,21 +196,22 @@ export class RecordingExchange implements ServerExchange {
   #makeSpan(): Span {
     const { sampler } = this.#recorder
     const recorded = (this.#facts & flagSampled) !== 0 || sampler.tail
-    if (!this.#local && (!recorded || (this.#facts & ended) !== 0)) return this.#silentSpan()
+    if (!this.#local && (!recorded || (this.#facts & ended) !== 0))
+      return new SilentSpan(() => this.#silentContext())
     const local = (this.#local ??= this.#open())
     return new SpateSpan(local, local.root, local)
   }
 
   /** An unsampled trace still has ids, which outgoing calls carry on. */
-  #silentSpan(): Span {
+  #silentContext(): SpanContext {
     const { ids } = this.#recorder
     const start = this.#start()
-    return new RemoteSpan({
+    return {
       traceId: hexOfWord(start.a) + hexOfWord(start.b) + hexOfWord(start.c) + hexOfWord(start.d),
       spanId: hexOfWord(ids.word(0)) + hexOfWord(ids.word(1)),
       traceFlags: this.#facts & flagRandom,
       ...(start.traceState === undefined ? {} : { traceState: start.traceState }),
-    })
+    }
   }
 
   #open(): LocalTrace {

@@ -4,6 +4,7 @@ import {
   SpanKind,
   type Context,
   type Span,
+  type SpanContext,
   type SpanOptions,
   type Tracer,
 } from '@opentelemetry/api'
@@ -11,6 +12,7 @@ import { activeContext, isSuppressed, SpanScope, spanOf, withContext } from './c
 import { LocalTrace, noParent } from './local-trace.ts'
 import type { Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
+import { SilentSpan } from './silent-span.ts'
 import { remoteBit, type SpanScopeName } from './span-rows.ts'
 import { SpateSpan, type SpanBegin } from './span.ts'
 import { keeps } from './threshold.ts'
@@ -30,6 +32,8 @@ export class SpateTracer implements Tracer {
   startSpan(name: string, options: SpanOptions = {}, context: Context = activeContext()): Span {
     if (isSuppressed(context)) return notTraced
     const parent = options.root ? undefined : spanOf(context)
+    // An unrecorded span of this process stands for the whole of its trace.
+    if (parent instanceof SilentSpan) return this.#silent(() => parent.spanContext())
     const startMs = this.#recorder.timeOf(options.startTime)
     const kind = options.kind ?? SpanKind.INTERNAL
     const begin: SpanBegin = { name, kind, scope: this.#scope, startMs }
@@ -43,9 +47,7 @@ export class SpateTracer implements Tracer {
   #rooted(begin: SpanBegin, parent: Span | undefined): Span {
     const remote = parent?.spanContext()
     if (!remote || !isSpanContextValid(remote)) return this.#root(begin)
-    // An unsampled parent of this process stands for the whole of an unrecorded trace.
-    // Each child still has an id of its own: outgoing calls must not share one (W3C 3.2.2.4).
-    if (parent instanceof RemoteSpan && remote.isRemote !== true) return this.#silent(remote)
+    if (parent instanceof RemoteSpan && remote.isRemote !== true) return this.#silent(() => remote)
     return this.#continued(begin, remote)
   }
 
@@ -82,8 +84,10 @@ export class SpateTracer implements Tracer {
     const threshold = sampler.head(false, clock.elapsed())
     const headSampled = keeps(threshold, high, low)
     if (!headSampled && !sampler.tail) {
-      const traceId = [a, b, c, d].map(hexOfWord).join('')
-      return this.#silent({ traceId, traceFlags: flagRandom })
+      return this.#silent(() => ({
+        traceId: [a, b, c, d].map(hexOfWord).join(''),
+        traceFlags: flagRandom,
+      }))
     }
     const headThreshold = headSampled ? threshold : undefined
     const traceState = withThreshold(undefined, headThreshold)
@@ -105,7 +109,11 @@ export class SpateTracer implements Tracer {
     const headThreshold = valid ? otel.threshold : undefined
     const random = (remote.traceFlags & flagRandom) !== 0
     if (!headSampled && !sampler.tail)
-      return this.#silent({ ...remote, isRemote: false, traceFlags: random ? flagRandom : 0 })
+      return this.#silent(() => ({
+        ...remote,
+        isRemote: false,
+        traceFlags: random ? flagRandom : 0,
+      }))
     const a = wordOf(remote.traceId, 0)
     const b = wordOf(remote.traceId, 8)
     const traceState = withThreshold(remote.traceState, headThreshold)
@@ -117,12 +125,13 @@ export class SpateTracer implements Tracer {
     )
   }
 
-  #silent(context: Omit<ReturnType<Span['spanContext']>, 'spanId'>): Span {
+  /** Each has an id of its own: outgoing calls must not share one (W3C 3.2.2.4). */
+  #silent(trace: () => Omit<SpanContext, 'spanId'>): Span {
     const { ids } = this.#recorder
-    return new RemoteSpan({
-      ...context,
+    return new SilentSpan(() => ({
+      ...trace(),
       spanId: hexOfWord(ids.word(0)) + hexOfWord(ids.word(1)),
-    })
+    }))
   }
 }
 

@@ -132,13 +132,13 @@ export class Gate {
    * not good. About 4 us a ticket.
    */
   ticketNumbers(userId: string, products: readonly string[], header: string | undefined): string[] {
-    const nowMs = this.#ledger.now()
-    const given = header?.split(',', products.length)
+    let given: string[] | undefined
     let next = 0
     return products.map((productId) => {
       const campaign = this.#ledger.campaign(productId)
       if (!campaign || !needsTicket(campaign)) return ''
-      return this.office.number(campaign, userId, given?.[next++]?.trim(), nowMs)
+      given ??= header?.split(',', products.length)
+      return this.office.number(campaign, userId, given?.[next++]?.trim(), this.#ledger.now())
     })
   }
 

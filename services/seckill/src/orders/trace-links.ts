@@ -1,22 +1,23 @@
-import type { SpanContext } from '@opentelemetry/api'
+import type { Span, SpanContext } from '@opentelemetry/api'
 
 /** Most orders whose trace is remembered until their event is published. */
 const linksMax = 10_000
 
 /**
- * Traces of purchases, by order, from the answer to the moment the order's event is published: so
+ * Recorded traces of purchases, by order, from the answer to the moment the order's event is published: so
  * that one trace goes on through the event log. A full table forgets the oldest.
  */
 export class TraceLinks {
   readonly #links: Map<number, SpanContext> = new Map()
 
-  /** Remembers the trace that made the order in `slot`. */
-  keep(slot: number, context: SpanContext): void {
+  /** Remembers the trace of `span`, which made the order in `slot`, where it is recorded. */
+  keep(slot: number, span: Span): void {
+    if (!span.isRecording()) return
     if (this.#links.size >= linksMax) {
       const oldest = this.#links.keys().next()
       if (!oldest.done) this.#links.delete(oldest.value)
     }
-    this.#links.set(slot, context)
+    this.#links.set(slot, span.spanContext())
   }
 
   /** The trace of the order in `slot`; undefined where none is known. */

@@ -43,13 +43,14 @@ export function purchaseRoutes(desk: Desk): Route[] {
   ]
 }
 
-/** `outcome` with a span over the wait for the journal: from the decision to the disk's word. */
+/** `outcome` with a span over the wait for the journal, from the decision to the disk's word, where the trace is recorded. */
 function durably<Settled>(
   { tracer }: Desk,
   request: Request,
   parent: Span,
   outcome: Promise<Settled>,
 ): Promise<Settled> {
+  if (!parent.isRecording()) return outcome
   const span = tracer.startSpan(spanNames.journalAppend, {}, trace.setSpan(request.context, parent))
   return outcome.finally(() => span.end())
 }
@@ -58,7 +59,7 @@ function durably<Settled>(
 function admitted(
   desk: Desk,
   request: Request,
-  asked: { readonly userId?: string; readonly products: readonly string[] },
+  asked: { readonly userId: string | undefined; readonly products: readonly string[] },
   go: (userId: string) => Answer | Promise<Answer>,
 ): Answer | Promise<Answer> {
   const { gate } = desk
@@ -75,8 +76,7 @@ function admitted(
 const ticketHeader = 'seckill-ticket'
 
 function purchase(desk: Desk, request: Request, body: PurchaseBody): Answer | Promise<Answer> {
-  const { userId, productId } = body
-  const asked = { ...(userId === undefined ? {} : { userId }), products: [productId] }
+  const asked = { userId: body.userId, products: [body.productId] }
   return admitted(desk, request, asked, (buyer) => purchaseBy(desk, request, buyer, body))
 }
 
@@ -108,7 +108,7 @@ function purchaseBy(
 function purchaseAnswer(desk: Desk, request: Request, span: Span, outcome: Outcome): Answer {
   if (outcome.kind === 'reserved') {
     span.setAttribute('order.id', outcome.orderId)
-    if (!outcome.replayed) desk.links.keep(outcome.slot, span.spanContext())
+    if (!outcome.replayed) desk.links.keep(outcome.slot, span)
     span.end()
     // Every part is plain ASCII without quotes, except the message, which is ours.
     const body =
@@ -126,7 +126,7 @@ function purchaseAnswer(desk: Desk, request: Request, span: Span, outcome: Outco
 function cart(desk: Desk, request: Request, body: CartBody): Answer | Promise<Answer> {
   refuseTwice(body.items)
   const products = body.items.map(({ productId }) => productId)
-  const asked = { ...(body.userId === undefined ? {} : { userId: body.userId }), products }
+  const asked = { userId: body.userId, products }
   return admitted(desk, request, asked, (buyer) => cartBy(desk, request, buyer, body))
 }
 
@@ -189,7 +189,7 @@ function cartAnswer(desk: Desk, request: Request, span: Span, outcome: Outcome):
   }
   if (outcome.kind !== 'cart') throw new Fault('internal', 'a cart has another outcome')
   const orders = outcome.slots.map((slot) => {
-    if (!outcome.replayed) desk.links.keep(slot, span.spanContext())
+    if (!outcome.replayed) desk.links.keep(slot, span)
     // The same key gets the same answer: the orders as they were when they were made.
     const order = desk.ledger.view(slot)
     return orderJson({ ...order, status: 'reserved', paymentId: '' })
