@@ -1,7 +1,7 @@
 import { createClient } from '@spate/http/client'
 import { loadAdminToken } from '@spate/http/admin-token'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
-import { Fault } from '@spate/runtime/fault'
+import { Fault, errorCode } from '@spate/runtime/fault'
 import { list, text, toggle, url, type TableOf } from '@spate/runtime/settings'
 import { resolve } from 'node:path'
 
@@ -46,6 +46,14 @@ async function call(context: CommandContext, { method, path, body }: Call): Prom
         `${settings.url} answered ${answer.status}: ${said.slice(0, 300)}`,
       )
     return said
+  } catch (caught) {
+    const { cause, code, message } = Fault.from(caught)
+    if (!(cause instanceof Error)) throw caught
+    throw new Fault(
+      code,
+      `${settings.url}: ${message}: ${errorCode(cause) ?? cause.message}. Does it run there? See --url.`,
+      { cause: caught },
+    )
   } finally {
     await client.close()
   }

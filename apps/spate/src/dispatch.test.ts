@@ -98,7 +98,12 @@ test('an unknown command is exit 2 with the nearest one', async () => {
   const { code, err } = await type('egde')
   assert.equal(code, 2)
   assert.match(err, /there is no command "egde"; did you mean "spate edge"\?/)
-  assert.match((await type('load')).err, /there is "spate load seckill"/)
+  const group = await type('load --help')
+  assert.equal(group.code, 0)
+  assert.match(group.out, /load seckill +A burst/)
+  assert.doesNotMatch(group.out, /A cache in front/)
+  assert.equal((await type('load')).code, 2)
+  assert.match((await type('load x')).err, /there is "spate load seckill"/)
 })
 
 test('bad settings are exit 2 with name, value and range; unknown variables too', async () => {

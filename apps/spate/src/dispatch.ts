@@ -99,6 +99,11 @@ function withoutCommand(
     host.write(overview(commands, host.colours))
     return 0
   }
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `))
+  if (group.length > 0 && words.slice(1).every((word) => word === '--help' || word === '-h')) {
+    host.write(overview(group, host.colours))
+    return words.length > 1 ? 0 : 2
+  }
   host.writeError(
     `spate: there is no command "${words.slice(0, 2).join(' ')}"${suggestion(commands, words)}\n`,
   )

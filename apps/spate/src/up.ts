@@ -186,6 +186,8 @@ class House {
       urls: Readonly<Record<string, string>>,
     ) => Readonly<Record<string, string | number | undefined>>,
   ): void {
+    // A bad section is refused before anything has been opened.
+    this.#settingsOf(program, {})
     let running: Running | undefined
     this.#lifecycle.add({
       name: program.name,

@@ -114,7 +114,7 @@ function metricTable(metrics: readonly MetricSummary[]): Html {
           html`<tr>
             <td>
               <a href="${linkOf(service, name)}" title="${description}">${breakable(name)}</a>
-              <span class="quiet">${` ${unit}`}</span>
+              <span class="quiet">${unit === '1' ? '' : ` ${unit}`}</span>
             </td>
             <td><span class="tag">${kind}</span></td>
             <td class="number">${amount(series)}</td>
@@ -242,7 +242,7 @@ function seriesTable(
             ${Object.keys(each.attributes).length === 0 ? html`<span class="quiet">no attributes</span>` : ''}
           </td>
           <td class="dots">${serviceChip(each.service)}</td>
-          ${cells.map((cell) => html`<td class="number">${cell}</td>`)}
+          ${cells.map((cell, column) => html`<td class="number" data-name="${columns[column]}">${cell}</td>`)}
         </tr>`
       })}
     </tbody>

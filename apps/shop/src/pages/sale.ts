@@ -114,7 +114,7 @@ function queueForm({ language }: Site, product: Product, phase: OfferPhase): Htm
   const say = waitingPhrases(language)
   return phase === 'ended'
     ? html`<p>${say.ended}</p>`
-    : html`<p class="actions">
+    : html`<p>
           <a class="button big" href="/${language}/sale/${product.id}/wait">${say.join}</a>
         </p>
         <p class="quiet">${say.joinLine}</p>`
