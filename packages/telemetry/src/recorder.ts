@@ -105,7 +105,7 @@ export class Recorder implements TraceKeeper {
 
   /** A server request ended whose span nobody asked for and nobody wants. */
   letGo(): void {
-    this.sampler.note(1, false)
+    this.sampler.note(1, 0)
     this.#dropped.value++
   }
 
@@ -125,14 +125,17 @@ export class Recorder implements TraceKeeper {
     let verdict = judged
     if (whole && !verdict && this.board.isKept(local.traceId))
       verdict = { rule: 'parent', threshold: this.board.thresholdOf(local.traceId) }
-    this.sampler.note(local.size, verdict !== undefined)
+    this.sampler.note(local.size, verdict === undefined ? 0 : local.size)
     if (verdict) {
       if (whole) this.board.keep(local.traceId, verdict.threshold)
       return this.#keep(local, verdict.threshold)
     }
     if (!whole) return this.#dropped.add(local.drop())
     this.board.park(local.traceId, {
-      keep: (threshold) => this.#keep(local, threshold),
+      keep: (threshold) => {
+        this.sampler.note(0, local.size)
+        this.#keep(local, threshold)
+      },
       drop: () => this.#dropped.add(local.drop()),
     })
   }
@@ -153,7 +156,7 @@ export class Recorder implements TraceKeeper {
   }
 
   emitLate(local: LocalTrace, row: number): void {
-    this.sampler.note(1, true)
+    this.sampler.note(1, 1)
     this.departures.leaveLate(local, row)
   }
 
@@ -174,5 +177,6 @@ export function factsOf(
   rare: boolean,
 ): RootFacts {
   const { high, low, headSampled, headThreshold } = local.start
-  return { error, slow, rare, high, low, headSampled, headThreshold }
+  const spans = local.size + (local.judged ? 1 : 0)
+  return { error, slow, rare, high, low, headSampled, headThreshold, spans }
 }

@@ -12,6 +12,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api'
+import { logs as globalLogs } from '@opentelemetry/api-logs'
 import type { Chance } from '@spate/runtime/chance'
 import { systemChance } from '@spate/runtime/chance'
 import { systemClock, type Clock } from '@spate/runtime/clock'
@@ -22,8 +23,10 @@ import type { RowSink } from './departures.ts'
 import { expose } from './exposition.ts'
 import { IdSource } from './ids.ts'
 import { SpateMeter } from './meter.ts'
+import { loggerProvider } from './logger-provider.ts'
 import { MetricRegistry } from './metrics.ts'
 import { metricNames } from './names.ts'
+import type { LogData } from './otlp/model.ts'
 import { w3cPropagator } from './propagator.ts'
 import { Recorder } from './recorder.ts'
 import { RemoteSpan } from './remote-span.ts'
@@ -40,6 +43,8 @@ import { WallTime } from './wall-time.ts'
 export interface Exporter {
   /** Takes finished spans; must not wait. */
   readonly spans?: SpanSink
+  /** Takes records of foreign loggers; must not wait. */
+  readonly logs?: (records: readonly LogData[]) => void
   /** Makes what takes the spans of one program as rows instead; undefined takes `spans`. */
   rows?(resource: PlainAttributes, gate: AttributeGate): RowSink | undefined
   /** Given the program's metrics and resource once, before the first span. */
@@ -108,7 +113,10 @@ export interface Telemetry {
   exposition(): string
   /** Hands spans to `sink` from now on; returns a function that stops it. */
   addSink(sink: SpanSink): () => void
-  /** Makes this the process-wide provider, context manager and propagator of @opentelemetry/api. */
+  /**
+   * Makes this the process-wide provider, context manager and propagator of @opentelemetry/api, and
+   * the logger provider of @opentelemetry/api-logs. Returns a function that takes it back.
+   */
   register(): () => void
   flush(signal?: AbortSignal): Promise<void>
   /** Sends or spills what waits within the deadline of `signal`, then stops. */
@@ -132,12 +140,14 @@ class RecordingTelemetry implements Telemetry {
   readonly #recorder: Recorder
   readonly #exporters: readonly Exporter[]
   readonly #log: Log
+  readonly #clock: Clock
   readonly #stops: (() => void)[] = []
 
   constructor(options: TelemetryOptions) {
     const clock = options.clock ?? systemClock
     const wall = WallTime.of(clock)
     this.serviceName = options.serviceName
+    this.#clock = clock
     this.#log = options.log ?? silentLog
     this.resource = resourceOf(options)
     this.metrics = new MetricRegistry(() => wall.now())
@@ -221,11 +231,20 @@ class RecordingTelemetry implements Telemetry {
     globalPropagation.setGlobalPropagator(w3cPropagator)
     globalTrace.setGlobalTracerProvider(this.tracerProvider)
     globalMetrics.setGlobalMeterProvider(this.meterProvider)
+    const takers = this.#exporters.flatMap(({ logs }) => (logs ? [logs] : []))
+    globalLogs.setGlobalLoggerProvider(
+      loggerProvider({
+        clock: this.#clock,
+        resource: this.resource,
+        sink: (records) => takers.forEach((take) => take(records)),
+      }),
+    )
     return () => {
       globalContext.disable()
       globalPropagation.disable()
       globalTrace.disable()
       globalMetrics.disable()
+      globalLogs.disable()
     }
   }
 

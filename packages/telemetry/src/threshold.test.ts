@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededChance } from '@spate/runtime/chance'
-import { adjustedCount, keepAll, keeps, lower, parseThreshold, thresholdOf } from './threshold.ts'
+import { adjustedCount, higher, keepAll, keeps, parseThreshold, thresholdOf } from './threshold.ts'
 
 test('thresholds are written as the table of the specification has them', () => {
   const table: readonly (readonly [number, string])[] = [
@@ -61,6 +61,7 @@ test('the comparison looks at the low word only where the high words are equal',
   assert.equal(keeps(threshold, 0x80_0000, 1), true)
   assert.equal(keeps(threshold, 0x80_0001, 0), true)
   assert.equal(keeps(threshold, 0x7f_ffff, 0xffff_ffff), false)
-  assert.equal(lower(threshold, keepAll), keepAll)
+  assert.equal(higher(threshold, keepAll), threshold)
+  assert.equal(higher(keepAll, threshold), threshold)
   assert.equal(adjustedCount(thresholdOf(0.25)), 4)
 })

@@ -64,9 +64,9 @@ export function keeps(threshold: Threshold, high: number, low: number): boolean 
   return high > threshold.high || (high === threshold.high && low >= threshold.low)
 }
 
-/** The threshold that keeps more. */
-export function lower(one: Threshold, other: Threshold): Threshold {
-  return keeps(one, other.high, other.low) ? one : other
+/** The threshold that keeps less. */
+export function higher(one: Threshold, other: Threshold): Threshold {
+  return keeps(one, other.high, other.low) ? other : one
 }
 
 /** How many traces a kept one stands for: 1 / probability. */

@@ -11,7 +11,7 @@ import {
 } from './decode-values.ts'
 import { readMetric } from './decode-json-metrics.ts'
 import type { LogData, MetricData, Scope, Value, Values } from './model.ts'
-import { array, integer, millis, object, string, type Json } from './json-fields.ts'
+import { array, integer, millis, number, object, string, type Json } from './json-fields.ts'
 
 /** Reads OTLP from JSON. Unknown names are passed over; a wrong type is an `invalid_request`. */
 
@@ -142,8 +142,8 @@ function readValue(value: Json, depth: number): Value {
     throw new Fault('invalid_request', `values are nested deeper than ${valueDepthMax}`)
   if (value['stringValue'] !== undefined) return string(value, 'stringValue')
   if (value['boolValue'] !== undefined) return value['boolValue'] === true
-  if (value['intValue'] !== undefined) return Number(value['intValue'])
-  if (value['doubleValue'] !== undefined) return Number(value['doubleValue'])
+  if (value['intValue'] !== undefined) return number(value, 'intValue') ?? null
+  if (value['doubleValue'] !== undefined) return number(value, 'doubleValue') ?? null
   if (value['bytesValue'] !== undefined)
     return new Uint8Array(Buffer.from(string(value, 'bytesValue'), 'base64'))
   if (value['arrayValue'] !== undefined)

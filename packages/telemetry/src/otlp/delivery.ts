@@ -31,7 +31,7 @@ export interface DeliveryOptions {
 }
 
 /** Why items were lost. */
-export type DropReason = 'queue_full' | 'disk_full' | 'disk_failed' | 'shutdown'
+export type DropReason = 'pending_full' | 'queue_full' | 'disk_full' | 'disk_failed' | 'shutdown'
 
 /** What happened so far, in items by signal. */
 export interface DeliveryCounters {
@@ -83,7 +83,7 @@ export class Delivery {
     this.#options = options
     const { spill } = options
     if (spill) {
-      spill.onDrop = ({ signal, count }) => this.#drop(signal, count, 'disk_full')
+      spill.onDrop = ({ signal, count }) => this.drop(signal, count, 'disk_full')
       // What an earlier process left goes first.
       if (spill.size > 0) this.#goDown(0)
     }
@@ -101,14 +101,14 @@ export class Delivery {
 
   /** Takes a parcel. Never throws or waits. */
   push(parcel: Parcel): void {
-    if (this.#closed) return this.#drop(parcel.signal, parcel.count, 'shutdown')
+    if (this.#closed) return this.drop(parcel.signal, parcel.count, 'shutdown')
     if (this.#down && this.#options.spill) return this.#toDisk(parcel)
     this.#queue.push(parcel)
     this.#queueBytes += parcel.body.length
     while (this.#queueBytes > this.#options.queueBytes && this.#queue.length > 0) {
       const oldest = this.#shift() as Parcel
       if (this.#options.spill) this.#toDisk(oldest)
-      else this.#drop(oldest.signal, oldest.count, 'queue_full')
+      else this.drop(oldest.signal, oldest.count, 'queue_full')
     }
     this.#pump()
   }
@@ -174,7 +174,7 @@ export class Delivery {
 
   #keep(parcel: Parcel, reason: DropReason): void {
     if (this.#options.spill) return this.#toDisk(parcel)
-    if (this.#closed) return this.#drop(parcel.signal, parcel.count, reason)
+    if (this.#closed) return this.drop(parcel.signal, parcel.count, reason)
     this.#queue.unshift(parcel)
     this.#queueBytes += parcel.body.length
   }
@@ -251,7 +251,7 @@ export class Delivery {
 
   #toDisk(parcel: Parcel): void {
     const write = (this.#options.spill as Spill).write(parcel).catch((caught: unknown) => {
-      this.#drop(parcel.signal, parcel.count, 'disk_failed')
+      this.drop(parcel.signal, parcel.count, 'disk_failed')
       this.#options.log.error('telemetry could not be kept on disk', {}, caught)
     })
     this.#writes.add(write)
@@ -267,7 +267,8 @@ export class Delivery {
     return parcel
   }
 
-  #drop(signal: Signal, count: number, reason: DropReason): void {
+  /** Counts items that were lost, before they came here or here. */
+  drop(signal: Signal, count: number, reason: DropReason): void {
     const dropped = this.counters.dropped[signal]
     dropped[reason] = (dropped[reason] ?? 0) + count
   }

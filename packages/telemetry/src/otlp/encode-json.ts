@@ -116,7 +116,7 @@ function metricBody(metric: MetricData): object {
         count: String(point.count),
         ...statistics(point),
         bucketCounts: point.counts.map(String),
-        explicitBounds: point.bounds,
+        explicitBounds: Array.from(point.bounds, double),
         exemplars: point.exemplars.map(exemplarJson),
       }))
       return { histogram: { dataPoints, aggregationTemporality } }
@@ -139,8 +139,11 @@ function metricBody(metric: MetricData): object {
       const dataPoints = metric.points.map((point) => ({
         ...pointJson(point),
         count: String(point.count),
-        sum: point.sum,
-        quantileValues: point.quantiles,
+        sum: double(point.sum),
+        quantileValues: point.quantiles.map(({ quantile, value }) => ({
+          quantile: double(quantile),
+          value: double(value),
+        })),
       }))
       return { summary: { dataPoints } }
     }
@@ -166,7 +169,7 @@ function numberJson(
 ): object {
   return {
     ...pointJson(point),
-    asDouble: point.value,
+    asDouble: double(point.value),
     exemplars: point.exemplars.map(exemplarJson),
   }
 }
@@ -177,9 +180,9 @@ function statistics(point: {
   readonly max: number | undefined
 }): object {
   return {
-    ...(point.sum === undefined ? {} : { sum: point.sum }),
-    ...(point.min === undefined ? {} : { min: point.min }),
-    ...(point.max === undefined ? {} : { max: point.max }),
+    ...(point.sum === undefined ? {} : { sum: double(point.sum) }),
+    ...(point.min === undefined ? {} : { min: double(point.min) }),
+    ...(point.max === undefined ? {} : { max: double(point.max) }),
   }
 }
 
@@ -192,7 +195,7 @@ function bucketsJson(buckets: {
 
 function exemplarJson(exemplar: ExemplarData): object {
   const { value, timeMs, traceId, spanId } = exemplar
-  return { timeUnixNano: nanos(timeMs), asDouble: value, traceId, spanId }
+  return { timeUnixNano: nanos(timeMs), asDouble: double(value), traceId, spanId }
 }
 
 function attributesJson(values: Values): object[] {
@@ -203,11 +206,18 @@ function valueJson(value: Value): object {
   if (typeof value === 'string') return { stringValue: value }
   if (typeof value === 'boolean') return { boolValue: value }
   if (typeof value === 'number')
-    return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value }
+    return Number.isSafeInteger(value)
+      ? { intValue: String(value) }
+      : { doubleValue: double(value) }
   if (value === null) return {}
   if (value instanceof Uint8Array) return { bytesValue: Buffer.from(value).toString('base64') }
   if (Array.isArray(value)) return { arrayValue: { values: value.map(valueJson) } }
   return { kvlistValue: { values: attributesJson(value as Values) } }
+}
+
+/** A double; what JSON has no number for is a text (proto3 JSON mapping). */
+function double(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value)
 }
 
 /** ms since the epoch as a text of ns. */

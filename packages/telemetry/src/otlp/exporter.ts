@@ -9,7 +9,7 @@ import type { RowSink } from '../departures.ts'
 import { metricNames } from '../names.ts'
 import type { SpanRecord } from '../span-record.ts'
 import type { Exporter, Telemetry } from '../telemetry.ts'
-import { Delivery, type DeliveryCounters, type DropReason } from './delivery.ts'
+import { Delivery, type DeliveryCounters } from './delivery.ts'
 import { logsJson, metricsJson, tracesJson } from './encode-json.ts'
 import { encodeLogs } from './encode-logs.ts'
 import { encodeMetrics } from './encode-metrics.ts'
@@ -57,6 +57,8 @@ export interface OtlpExporter extends Exporter {
   readonly down: boolean
   readonly queueBytes: number
   readonly spilledBytes: number
+  /** Spans that are being compressed and are not in the queue yet. */
+  readonly posting: number
   /** Takes log records; must not wait. */
   readonly logs: (records: readonly LogData[]) => void
 }
@@ -117,7 +119,6 @@ class BatchingExporter implements OtlpExporter {
   #logs: LogData[] = []
   #cutTimer: { cancel(): void } | undefined
   #encoding: Promise<void> = Promise.resolve()
-  #pendingDropped: Record<'traces' | 'logs', number> = { traces: 0, logs: 0 }
 
   constructor(
     options: OtlpOptions & { readonly clock: Clock; readonly log: Log },
@@ -151,6 +152,10 @@ class BatchingExporter implements OtlpExporter {
     return this.#spill?.bytes ?? 0
   }
 
+  get posting(): number {
+    return this.#posting
+  }
+
   attach(telemetry: Telemetry): void {
     this.#programs.push(telemetry)
     if (this.#programs.length === 1) this.#observe(telemetry)
@@ -172,7 +177,7 @@ class BatchingExporter implements OtlpExporter {
   /** Takes finished spans of programs that were not asked for rows. */
   readonly spans = (records: readonly SpanRecord[]): void => {
     if (this.#spans.length + records.length > pendingMax) {
-      this.#pendingDropped.traces += records.length
+      this.#delivery.drop('traces', records.length, 'pending_full')
       return
     }
     for (const record of records) this.#spans.push(record)
@@ -181,7 +186,7 @@ class BatchingExporter implements OtlpExporter {
 
   readonly logs = (records: readonly LogData[]): void => {
     if (this.#logs.length + records.length > pendingMax) {
-      this.#pendingDropped.logs += records.length
+      this.#delivery.drop('logs', records.length, 'pending_full')
       return
     }
     for (const record of records) this.#logs.push(privateLog(record, this.#gate))
@@ -265,7 +270,7 @@ class BatchingExporter implements OtlpExporter {
 
   #postSpans(message: Uint8Array, count: number): void {
     if (this.#posting + count > pendingMax) {
-      this.#pendingDropped.traces += count
+      this.#delivery.drop('traces', count, 'pending_full')
       return
     }
     this.#posting += count
@@ -344,12 +349,8 @@ class BatchingExporter implements OtlpExporter {
         bytes.series({ signal }).observe(counters.bytes[signal])
         rejected.series({ signal }).observe(counters.rejected[signal])
         retries.series({ signal }).observe(counters.retries[signal])
-        const lost: Partial<Record<DropReason | 'pending_full', number>> = {
-          ...counters.dropped[signal],
-          ...(signal === 'metrics' ? {} : { pending_full: this.#pendingDropped[signal] }),
-        }
-        for (const [reason, count] of Object.entries(lost))
-          if (count > 0) dropped.series({ signal, reason }).observe(count)
+        for (const [reason, count] of Object.entries(counters.dropped[signal]))
+          dropped.series({ signal, reason }).observe(count)
       }
     })
     this.#timers.push({ cancel: stop })
