@@ -13,7 +13,7 @@ import {
   type FeatureRows,
 } from './domain/features/feature-vector.ts'
 import { userFeaturesOf } from './domain/features/user-features.ts'
-import { addNormalised, topOf, type Ranked } from './domain/recall/blend.ts'
+import { addScaled, scaleOf, topOf, type Ranked } from './domain/recall/blend.ts'
 import type { Attributes, History } from './domain/history.ts'
 import { placementReason, reasonFor, type Language } from './domain/reason.ts'
 import { BoardPool, type Scores } from './domain/recall/scores.ts'
@@ -29,7 +29,7 @@ import type { RankedList, Ranking } from './rank/ranking.ts'
 import { servedListOf } from './domain/rank/served-list.ts'
 import type { Feedback } from './domain/rank/feedback.ts'
 import type { ServedLog } from './served-log.ts'
-import { Recall, type AskChannel, type Heard } from './recall/recall.ts'
+import { Recall, type AskChannel } from './recall/recall.ts'
 import type { ServedModels } from './served-models.ts'
 
 /** One request for a list. */
@@ -70,6 +70,13 @@ export interface RecommenderOptions {
   readonly replaying?: () => boolean
   /** Asks a channel. Default: the pure channels of the domain. Tests pass hung and failing ones. */
   readonly ask?: AskChannel
+}
+
+/** A channel's answer, and what brings it to the scale of the others. */
+interface Scaled {
+  readonly voice: Voice
+  readonly scores: Scores
+  readonly scale: number
 }
 
 /** Candidates that go on from the merge to ranking. */
@@ -119,7 +126,12 @@ export class Recommender {
       const knowledge = state.knowledge(models)
       const asker: Asker = { history, nowMs: clock.now() }
       const parts = query.seen === 'include' ? blendWithRepeats : blend
-      const heard = await this.#recall.ask({ parts, knowledge, asker, context, degraded })
+      const answers = await this.#recall.ask({ parts, knowledge, asker, context, degraded })
+      const heard = answers.map(({ voice, scores, weight }) => ({
+        voice,
+        scores,
+        scale: scaleOf(scores, weight, knowledge.itemCount),
+      }))
       const found = await features
       if (found?.from === 'failed') degraded.push('features')
       const rank = this.#span(spanNames.recommendRank, context)
@@ -173,11 +185,11 @@ export class Recommender {
   }
 
   /** Adds the channels up, filters, keeps the best, and fills up from what is popular or new. */
-  #merge(query: RecommendQuery, history: History, heard: readonly Heard[]): Ranked[] {
+  #merge(query: RecommendQuery, history: History, heard: readonly Scaled[]): Ranked[] {
     const { state } = this.#options
     const items = state.catalogue.size
     const total = this.#pool.take(items)
-    for (const { scores, weight } of heard) addNormalised(total, scores, weight, items)
+    for (const { scores, scale } of heard) addScaled(total, scores, scale)
     const allowed = candidateFilter(state.catalogue, history, query)
     const most = Math.max(candidatesMax, query.numItems)
     const ranked = topOf(total, most, allowed)
@@ -289,33 +301,29 @@ export class Recommender {
     query: RecommendQuery,
     from: {
       readonly chosen: readonly Placed[]
-      readonly heard: readonly Heard[]
+      readonly heard: readonly Scaled[]
       readonly asker: Asker
       readonly knowledge: Knowledge
     },
   ): RecommendedItem[] {
     const { catalogue } = this.#options.state
-    const items = catalogue.size
-    const scales = from.heard.map(({ scores, weight }) => {
-      const deviation = scores.deviation(items)
-      return deviation === 0 ? 0 : weight / deviation
-    })
     const source = {
       knowledge: from.knowledge,
       catalogue,
       history: from.asker.history,
       nowMs: from.asker.nowMs,
       language: query.language,
+      weighed: new Map(),
     }
     return from.chosen.map(({ item, score, placement }) => {
       let best: Voice | undefined
       let most = 0
-      from.heard.forEach(({ voice, scores }, at) => {
-        const share = (scales[at] as number) * (scores.values[item] as number)
-        if (share <= most) return
+      for (const { voice, scores, scale } of from.heard) {
+        const share = scale * (scores.values[item] as number)
+        if (share <= most) continue
         most = share
         best = voice
-      })
+      }
       const reason =
         placement === 'ranked' || placement === 'fresh'
           ? reasonFor(item, best, source)

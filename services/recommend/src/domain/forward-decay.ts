@@ -8,6 +8,9 @@
 export class ForwardDecay {
   readonly halfLifeMs: number
   #landmarkMs: number | undefined
+  /** The time asked for last, and its weight: events come with the same time again and again. */
+  #weighedMs: number | undefined
+  #weight = 1
 
   /** `halfLifeMs`: > 0; `Infinity` for plain sums. */
   constructor(halfLifeMs: number, landmarkMs?: number) {
@@ -23,8 +26,11 @@ export class ForwardDecay {
   /** Weight of an event at `timeMs`. Call `scaleFor` first where the time may be new. */
   weightAt(timeMs: number): number {
     if (this.halfLifeMs === Infinity) return 1
+    if (timeMs === this.#weighedMs) return this.#weight
     this.#landmarkMs ??= timeMs
-    return 2 ** ((timeMs - this.#landmarkMs) / this.halfLifeMs)
+    this.#weighedMs = timeMs
+    this.#weight = 2 ** ((timeMs - this.#landmarkMs) / this.halfLifeMs)
+    return this.#weight
   }
 
   /** What a sum must be multiplied by to be its value as of `nowMs`. */
@@ -43,6 +49,7 @@ export class ForwardDecay {
     if (exponent < exponentMax) return 1
     const steps = Math.floor(exponent)
     this.#landmarkMs += steps * this.halfLifeMs
+    this.#weighedMs = undefined
     return 2 ** -steps
   }
 }

@@ -9,7 +9,7 @@ import {
 } from './recall/knowledge.ts'
 import { weightBetween } from './recall/linear-model.ts'
 import type { History } from './history.ts'
-import { weigh } from './recall/profile.ts'
+import { weigh, type WeightedItems } from './recall/profile.ts'
 
 /** Why an item is in a list; the evidence is read from the very tables that brought it there. */
 export interface Reason {
@@ -38,6 +38,8 @@ export interface ReasonSource {
   readonly history: History
   readonly nowMs: number
   readonly language: Language
+  /** The history as each voice hears it, filled as reasons are made: the same for a whole list. */
+  readonly weighed?: Map<Voice, WeightedItems>
 }
 
 const evidenceMax = 3
@@ -88,16 +90,21 @@ function linkedReason(
   source: ReasonSource,
 ): Reason {
   const { knowledge, catalogue, nowMs, language } = source
-  const asker = voice.channel === 'session' ? lastVisit(source) : source
-  const { items, weights } = weigh(asker.history, voice.profile, nowMs)
-  const links = items
-    .map((from, at) => ({
-      from,
-      strength: (weights[at] as number) * linkOf(knowledge, voice.channel, from, item),
-    }))
-    .filter(({ strength, from }) => strength > 0 && from !== item)
-    .sort((a, b) => b.strength - a.strength || a.from - b.from)
-    .slice(0, evidenceMax)
+  let heard = source.weighed?.get(voice)
+  if (!heard) {
+    const asker = voice.channel === 'session' ? lastVisit(source) : source
+    heard = weigh(asker.history, voice.profile, nowMs)
+    source.weighed?.set(voice, heard)
+  }
+  const { items, weights } = heard
+  const links: { readonly from: number; readonly strength: number }[] = []
+  for (let at = 0; at < items.length; at++) {
+    const from = items[at] as number
+    const strength = (weights[at] as number) * linkOf(knowledge, voice.channel, from, item)
+    if (strength > 0 && from !== item) links.push({ from, strength })
+  }
+  links.sort((a, b) => b.strength - a.strength || a.from - b.from)
+  links.splice(evidenceMax)
   const titles = links.map(({ from }) => catalogue.at(from)?.title ?? '')
   const first = titles[0] ?? ''
   if (links.length === 0) return plain(voice.channel, language, '为你精选', 'Picked for you')

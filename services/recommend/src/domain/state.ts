@@ -7,6 +7,7 @@ import {
 import { EventMemory } from './event-memory.ts'
 import { ContentIndex } from './recall/content.ts'
 import { Latest } from './recall/latest.ts'
+import { ItemFacts } from './features/feature-vector.ts'
 import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
 import { eventKinds, Histories, kindWeights, type Attributes, type EventKind } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
@@ -91,12 +92,15 @@ export class RecommendState {
   readonly counters: ItemCounters
   readonly content: ContentIndex = new ContentIndex()
   readonly latest: Latest = new Latest()
+  /** What vectors say of each item. */
+  readonly facts: ItemFacts
   /** Ids of the newest events. */
   readonly eventIds: EventMemory
   #events = 0
 
   constructor(limits: StateLimits = stateLimits, saved?: SavedState) {
     this.catalogue = new Catalogue(limits.itemsMax)
+    this.facts = new ItemFacts(this.catalogue)
     this.histories = new Histories(limits, (item) => this.catalogue.at(item)?.itemId ?? '')
     this.popularity = new Popularity(saved?.popularity)
     this.covisitation = new Covisitation(covisitationDefaults, saved?.covisitation)

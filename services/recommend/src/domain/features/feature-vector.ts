@@ -1,7 +1,8 @@
 import type { Catalogue, Item } from '../catalogue.ts'
 import { eventKinds, type Attributes } from '../history.ts'
 import type { Covisitation } from '../recall/covisitation.ts'
-import type { ItemCounters } from './item-counters.ts'
+import type { Neighbours } from '../recall/neighbours.ts'
+import type { CountersAsOf, ItemCounters } from './item-counters.ts'
 import { sessionGapMs, type UserFeatures } from './user-features.ts'
 
 const hourMs = 3_600_000
@@ -64,6 +65,60 @@ export interface FeatureSource {
   readonly catalogue: Catalogue
   readonly counters: ItemCounters
   readonly covisitation: Covisitation
+  readonly facts: ItemFacts
+}
+
+/**
+ * What a vector says of an item whatever the time and the user, worked out once for each version of
+ * the item: a changed item is another object, so old facts are never taken for it. 24 bytes an item.
+ */
+export class ItemFacts {
+  readonly #catalogue: Catalogue
+  readonly #of: (Item | undefined)[] = []
+  #logPrices = new Float64Array(64)
+  #tokens = new Uint32Array(128)
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue
+  }
+
+  /** The item as it is now, its facts brought up to date. */
+  at(number: number): Item | undefined {
+    const item = this.#catalogue.at(number)
+    if (item !== undefined && this.#of[number] !== item) this.#note(number, item)
+    return item
+  }
+
+  /** log(1 + price), 0 where there is none; after `at`, as are the tokens. */
+  logPrice(number: number): number {
+    return this.#logPrices[number] ?? 0
+  }
+
+  itemToken(number: number): number {
+    return this.#tokens[2 * number] ?? 0
+  }
+
+  /** Of the first category. */
+  categoryToken(number: number): number {
+    return this.#tokens[2 * number + 1] ?? 0
+  }
+
+  #note(number: number, item: Item): void {
+    if (number >= this.#logPrices.length) {
+      const room = Math.max(this.#catalogue.size, 2 * this.#logPrices.length)
+      const logPrices = new Float64Array(room)
+      logPrices.set(this.#logPrices)
+      this.#logPrices = logPrices
+      const tokens = new Uint32Array(2 * room)
+      tokens.set(this.#tokens)
+      this.#tokens = tokens
+    }
+    while (this.#of.length < number) this.#of.push(undefined)
+    this.#of[number] = item
+    this.#logPrices[number] = item.price === undefined ? 0 : Math.log1p(item.price)
+    this.#tokens[2 * number] = tokenOf('item', item.itemId)
+    this.#tokens[2 * number + 1] = tokenOf('category', item.categories[0])
+  }
 }
 
 /** Who asks, when and where. */
@@ -100,12 +155,27 @@ export function featuresOf(
   if (rows === 0) return { rows, numbers, tokens }
   const shared = sharedNumbersOf(question)
   const view = viewOf(question, source)
-  for (let row = 0; row < rows; row++) {
-    const item = items[row] as number
-    const start = row * featureNames.length
-    numbers.set(shared, start)
-    writeItem({ numbers, at: start + sharedNumbers, item, view, source })
-    writeTokens(tokens, row * tokenNames.length, source.catalogue.at(item), view)
+  const { facts, counters } = source
+  for (let row = 0, at = 0; row < rows; row++) {
+    const number = items[row] as number
+    const item = facts.at(number)
+    for (let k = 0; k < sharedNumbers; k++) numbers[at++] = shared[k] as number
+    at = counters.write(number, view.asOf, numbers, at)
+    numbers[at++] =
+      item?.publishedAtMs === undefined
+        ? ageUnknown
+        : Math.log1p(Math.max(0, view.nowMs - item.publishedAtMs) / dayMs)
+    const logPrice = item === undefined ? 0 : facts.logPrice(number)
+    numbers[at++] = logPrice
+    at = writeBoth(numbers, at, { number, item, logPrice, view })
+    let token = row * tokenNames.length
+    tokens[token++] = view.tokens.user
+    tokens[token++] = item === undefined ? 0 : facts.itemToken(number)
+    tokens[token++] = item === undefined ? 0 : facts.categoryToken(number)
+    tokens[token++] = view.tokens.lastItem
+    tokens[token++] = view.tokens.hour
+    tokens[token++] = view.tokens.segment
+    tokens[token++] = view.tokens.place
   }
   return { rows, numbers, tokens }
 }
@@ -121,12 +191,11 @@ export function userNumbersOf(question: FeatureQuestion): Record<string, number>
 interface View {
   readonly nowMs: number
   readonly user: UserFeatures
-  readonly recent: ReadonlyMap<string, { readonly times: number; readonly lastMs: number }>
+  readonly recent: ReadonlyMap<number, { readonly times: number; readonly lastMs: number }>
   readonly categories: ReadonlyMap<string, number>
-  readonly follows: ReadonlyMap<number, number> | undefined
+  readonly follows: Neighbours | undefined
   readonly followsUnit: number
-  readonly dayFactor: number
-  readonly fortnightFactor: number
+  readonly asOf: CountersAsOf
   readonly tokens: {
     readonly user: number
     readonly lastItem: number
@@ -143,12 +212,13 @@ function viewOf(question: FeatureQuestion, source: FeatureSource): View {
   return {
     nowMs,
     user,
-    recent: new Map(user.recent.map((each) => [each.itemId, each])),
+    recent: new Map(
+      user.recent.map((each) => [source.catalogue.numberOf(each.itemId) ?? -1, each]),
+    ),
     categories: new Map(user.categories),
     follows: last === undefined ? undefined : source.covisitation.row(last),
     followsUnit: source.covisitation.unit,
-    dayFactor: source.counters.readFactor('day', nowMs),
-    fortnightFactor: source.counters.readFactor('fortnight', nowMs),
+    asOf: source.counters.asOf(nowMs),
     tokens: {
       user: tokenOf('user', question.userId),
       lastItem: tokenOf('last_item', latest?.itemId),
@@ -199,74 +269,34 @@ function withinHours(user: UserFeatures, hours: number, nowMs: number): number {
   return sum
 }
 
-function writeItem(write: {
-  readonly numbers: Float32Array
-  readonly at: number
-  readonly item: number
-  readonly view: View
-  readonly source: FeatureSource
-}): void {
-  const { numbers, item: number, view, source } = write
-  const { counters, catalogue } = source
-  const { nowMs, dayFactor, fortnightFactor } = view
-  const item = catalogue.at(number)
-  const hour = counters.within(number, 1, nowMs)
-  const day = counters.within(number, 24, nowMs)
-  let at = write.at
-  numbers[at++] = Math.log1p(counters.value(number, 'view', 'day', dayFactor))
-  numbers[at++] = Math.log1p(counters.value(number, 'view', 'fortnight', fortnightFactor))
-  numbers[at++] = Math.log1p(counters.value(number, 'purchase', 'day', dayFactor))
-  numbers[at++] = Math.log1p(counters.value(number, 'purchase', 'fortnight', fortnightFactor))
-  numbers[at++] = Math.log1p(counters.value(number, 'impression', 'fortnight', fortnightFactor))
-  numbers[at++] = counters.rate(number, 'impression', 'view', fortnightFactor)
-  numbers[at++] = counters.rate(number, 'view', 'cart', fortnightFactor)
-  numbers[at++] = counters.rate(number, 'view', 'purchase', fortnightFactor)
-  numbers[at++] = Math.log1p(hour)
-  numbers[at++] = Math.log1p(day)
-  // Against an even day: above 1 the item is on the rise. The prior keeps lone events quiet.
-  numbers[at++] = (hour + trendPrior) / (day / 24 + trendPrior)
-  numbers[at++] =
-    item?.publishedAtMs === undefined
-      ? ageUnknown
-      : Math.log1p(Math.max(0, nowMs - item.publishedAtMs) / dayMs)
-  numbers[at++] = item?.price === undefined ? 0 : Math.log1p(item.price)
-  writeBoth(numbers, at, { number, item, view })
-}
-
-const trendPrior = 3
 /** As if an item without a date were published a year ago. */
 const ageUnknown = Math.log1p(365)
 
+/** Writes what user and item have in common; gives the place behind it. */
 function writeBoth(
   numbers: Float32Array,
   start: number,
-  about: { readonly number: number; readonly item: Item | undefined; readonly view: View },
-): void {
-  const { number, item, view } = about
+  about: {
+    readonly number: number
+    readonly item: Item | undefined
+    readonly logPrice: number
+    readonly view: View
+  },
+): number {
+  const { number, item, logPrice, view } = about
   const { user } = view
-  const had = item && view.recent.get(item.itemId)
+  const had = view.recent.get(number)
   let affinity = 0
-  for (const category of item?.categories ?? []) affinity += view.categories.get(category) ?? 0
+  if (item && view.categories.size > 0)
+    for (const category of item.categories) affinity += view.categories.get(category) ?? 0
   let at = start
   numbers[at++] = had ? Math.log1p(had.times) : 0
   numbers[at++] = had ? 2 ** (-Math.max(0, view.nowMs - had.lastMs) / dayMs) : 0
   numbers[at++] = affinity
   numbers[at++] =
-    item?.price === undefined || user.price.weight === 0
-      ? 0
-      : Math.abs(Math.log1p(item.price) - user.price.mean)
+    item?.price === undefined || user.price.weight === 0 ? 0 : Math.abs(logPrice - user.price.mean)
   numbers[at++] = Math.log1p(Math.max(0, view.follows?.get(number) ?? 0) * view.followsUnit)
-}
-
-function writeTokens(tokens: Uint32Array, start: number, item: Item | undefined, view: View): void {
-  let at = start
-  tokens[at++] = view.tokens.user
-  tokens[at++] = tokenOf('item', item?.itemId)
-  tokens[at++] = tokenOf('category', item?.categories[0])
-  tokens[at++] = view.tokens.lastItem
-  tokens[at++] = view.tokens.hour
-  tokens[at++] = view.tokens.segment
-  tokens[at++] = view.tokens.place
+  return at
 }
 
 /** FNV-1a of the field and its value, never 0; 0 where there is no value. */

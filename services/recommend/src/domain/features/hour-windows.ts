@@ -55,9 +55,14 @@ export class HourWindows {
     const now = Math.floor(nowMs / hourMs)
     const newest = this.#newest[row] as number
     const from = Math.max(now - hours + 1, newest - windowHours + 1, 0)
+    const last = Math.min(now, newest)
+    const start = row * windowHours
     let sum = 0
-    for (let hour = from; hour <= Math.min(now, newest); hour++)
-      sum += this.#counts[row * windowHours + (hour % windowHours)] as number
+    let place = from % windowHours
+    for (let hour = from; hour <= last; hour++) {
+      sum += this.#counts[start + place] as number
+      if (++place === windowHours) place = 0
+    }
     return sum
   }
 

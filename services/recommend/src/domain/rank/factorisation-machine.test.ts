@@ -5,9 +5,11 @@ import { SeededChance } from '@spate/runtime/chance'
 import { featureNames, tokenNames, type FeatureRows } from '../features/feature-vector.ts'
 import {
   chanceOf,
+  emptyBatch,
   emptyRow,
   FactorisationMachine,
   factors,
+  readBatch,
   readRow,
   type SparseRow,
 } from './factorisation-machine.ts'
@@ -52,6 +54,42 @@ test('the fast sum is the double sum over all pairs, before and after learning',
     assert.ok(Math.abs(machine.odds(row) - bruteForce(machine, row)) < 1e-9)
     machine.learn(row, chance.float() < 0.5 ? 1 : 0)
   }
+})
+
+test('a batch, whatever its rows share, is the double sum of each row', () => {
+  const row = emptyRow()
+  const batch = emptyBatch()
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 30 }),
+      fc.array(fc.integer({ min: 0, max: featureNames.length - 1 }), { maxLength: 30 }),
+      fc.array(fc.integer({ min: 0, max: tokenNames.length - 1 }), { maxLength: 7 }),
+      fc.option(fc.constantFrom(NaN, Infinity, 0, 1e30)),
+      (count, sameNumbers, sameTokens, odd) => {
+        const machine = new FactorisationMachine(options)
+        for (let at = 0; at < 20; at++) {
+          readRow(rows(1), 0, options.buckets, row)
+          machine.learn(row, at % 2 === 0 ? 1 : 0)
+        }
+        const data = rows(count)
+        for (let at = 0; at < count; at++) {
+          for (const k of sameNumbers)
+            data.numbers[at * featureNames.length + k] = odd ?? (data.numbers[k] as number)
+          for (const k of sameTokens)
+            data.tokens[at * tokenNames.length + k] = data.tokens[k] as number
+        }
+        readBatch(data, options.buckets, batch)
+        const odds = new Float64Array(count)
+        machine.oddsOf(batch, odds)
+        for (let at = 0; at < count; at++) {
+          readRow(data, at, options.buckets, row)
+          const wanted = Math.max(-30, Math.min(30, bruteForce(machine, row)))
+          assert.ok(Math.abs((odds[at] as number) - wanted) < 1e-9)
+        }
+      },
+    ),
+    { numRuns: 100 },
+  )
 })
 
 test('a step goes down the slope that differences show', () => {

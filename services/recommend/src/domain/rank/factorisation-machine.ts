@@ -47,23 +47,109 @@ export const numberScale = 0.25
  * Row `at` of `rows` as places and values: number j has place j, a token a place behind the
  * numbers. What is not finite is left out, so that no row can spoil the weights. O(features).
  */
-export function readRow(rows: FeatureRows, at: number, buckets: number, out: SparseRow): void {
+export function readRow(
+  rows: FeatureRows,
+  at: number,
+  buckets: number,
+  out: SparseRow,
+  columns: { readonly numbers: Uint8Array; readonly tokens: Uint8Array } = allColumns,
+): void {
   const { places, values } = out
   const numbers = featureNames.length
   let count = 0
-  for (let k = 0, from = at * numbers; k < numbers; k++) {
+  for (let c = 0, from = at * numbers; c < columns.numbers.length; c++) {
+    const k = columns.numbers[c] as number
     const value = (rows.numbers[from + k] as number) * numberScale
     if (value === 0 || !Number.isFinite(value)) continue
     places[count] = k
     values[count++] = value > valueMax ? valueMax : value < -valueMax ? -valueMax : value
   }
-  for (let k = 0, from = at * tokenNames.length; k < tokenNames.length; k++) {
+  for (let c = 0, from = at * tokenNames.length; c < columns.tokens.length; c++) {
+    const k = columns.tokens[c] as number
     const token = rows.tokens[from + k] as number
     if (token === 0) continue
     places[count] = numbers + (token % buckets)
     values[count++] = 1
   }
   out.count = count
+}
+
+/** Rows side by side as places and values; what all rows have in common is there once. */
+export interface RowBatch {
+  readonly shared: SparseRow
+  rows: number
+  /** Row r has `places[starts[r]..starts[r + 1])` beside what is shared. */
+  starts: Uint32Array
+  places: Uint32Array
+  values: Float64Array
+}
+
+/** A batch without rows; it grows to the largest it is used for. */
+export function emptyBatch(): RowBatch {
+  return {
+    shared: emptyRow(),
+    rows: 0,
+    starts: new Uint32Array(1),
+    places: new Uint32Array(0),
+    values: new Float64Array(0),
+  }
+}
+
+const oneRow = emptyRow()
+
+/**
+ * All of `rows` as `readRow` reads them, with the columns that are the same in every row (of the user
+ * and the moment, in one request) taken out. O(rows x features).
+ */
+export function readBatch(rows: FeatureRows, buckets: number, out: RowBatch): void {
+  const count = rows.rows
+  out.rows = count
+  out.shared.count = 0
+  if (count === 0) return
+  if (out.starts.length <= count) {
+    out.starts = new Uint32Array(count + 1)
+    out.places = new Uint32Array(count * rowFeatures)
+    out.values = new Float64Array(count * rowFeatures)
+  }
+  const numbers = ownColumns(rows.numbers, featureNames.length, count)
+  const tokens = ownColumns(rows.tokens, tokenNames.length, count)
+  readRow(rows, 0, buckets, oneRow, { numbers: numbers.shared, tokens: tokens.shared })
+  out.shared.places.set(oneRow.places.subarray(0, oneRow.count))
+  out.shared.values.set(oneRow.values.subarray(0, oneRow.count))
+  out.shared.count = oneRow.count
+  const own = { numbers: numbers.own, tokens: tokens.own }
+  let at = 0
+  for (let row = 0; row < count; row++) {
+    readRow(rows, row, buckets, oneRow, own)
+    for (let k = 0; k < oneRow.count; k++, at++) {
+      out.places[at] = oneRow.places[k] as number
+      out.values[at] = oneRow.values[k] as number
+    }
+    out.starts[row + 1] = at
+  }
+}
+
+interface Columns {
+  readonly own: Uint8Array
+  readonly shared: Uint8Array
+}
+
+/** Which of `width` columns are the same in all `count` rows. What is no number is never the same. */
+function ownColumns(values: ArrayLike<number>, width: number, count: number): Columns {
+  const own: number[] = []
+  const shared: number[] = []
+  for (let column = 0; column < width; column++) {
+    const first = values[column] as number
+    let row = 0
+    while (row < count && values[row * width + column] === first) row++
+    ;(row === count ? shared : own).push(column)
+  }
+  return { own: Uint8Array.from(own), shared: Uint8Array.from(shared) }
+}
+
+const allColumns = {
+  numbers: Uint8Array.from(featureNames, (_, at) => at),
+  tokens: Uint8Array.from(tokenNames, (_, at) => at),
 }
 
 /** Log-odds stay within this. */
@@ -97,6 +183,65 @@ export class FactorisationMachine {
 
   /** Log-odds of a yes for the row. O(features x factors). */
   odds(row: SparseRow): number {
+    const { linear, squares } = this.#sumsOf(row)
+    const sums = this.#sums
+    let pairs = -squares
+    for (let f = 0; f < factors; f++) pairs += (sums[f] as number) * (sums[f] as number)
+    return bounded(linear + pairs / 2)
+  }
+
+  /**
+   * Log-odds of each row of `batch` into `out`: the same sums as `odds`, those over what all rows
+   * share made once. O(shared + own features) x factors; the factors are written out, which is what
+   * keeps the sums in registers.
+   */
+  oddsOf(batch: RowBatch, out: Float64Array): void {
+    const weights = this.#weights
+    const vectors = this.#vectors
+    const common = this.#sumsOf(batch.shared)
+    const sums = this.#sums
+    const { places, values, starts } = batch
+    for (let row = 0; row < batch.rows; row++) {
+      let { linear, squares } = common
+      let s0 = sums[0] as number
+      let s1 = sums[1] as number
+      let s2 = sums[2] as number
+      let s3 = sums[3] as number
+      let s4 = sums[4] as number
+      let s5 = sums[5] as number
+      let s6 = sums[6] as number
+      let s7 = sums[7] as number
+      const end = starts[row + 1] as number
+      for (let at = starts[row] as number; at < end; at++) {
+        const place = places[at] as number
+        const value = values[at] as number
+        const v = place * factors
+        linear += (weights[place] as number) * value
+        const p0 = (vectors[v] as number) * value
+        const p1 = (vectors[v + 1] as number) * value
+        const p2 = (vectors[v + 2] as number) * value
+        const p3 = (vectors[v + 3] as number) * value
+        const p4 = (vectors[v + 4] as number) * value
+        const p5 = (vectors[v + 5] as number) * value
+        const p6 = (vectors[v + 6] as number) * value
+        const p7 = (vectors[v + 7] as number) * value
+        squares += p0 * p0 + p1 * p1 + p2 * p2 + p3 * p3 + p4 * p4 + p5 * p5 + p6 * p6 + p7 * p7
+        s0 += p0
+        s1 += p1
+        s2 += p2
+        s3 += p3
+        s4 += p4
+        s5 += p5
+        s6 += p6
+        s7 += p7
+      }
+      const all = s0 * s0 + s1 * s1 + s2 * s2 + s3 * s3 + s4 * s4 + s5 * s5 + s6 * s6 + s7 * s7
+      out[row] = bounded(linear + (all - squares) / 2)
+    }
+  }
+
+  /** Sums over one row: the linear part, the squares, and the sums of factors in `#sums`. */
+  #sumsOf(row: SparseRow): { readonly linear: number; readonly squares: number } {
     const sums = this.#sums
     sums.fill(0)
     let linear = this.#bias[0] as number
@@ -111,10 +256,7 @@ export class FactorisationMachine {
         squares += part * part
       }
     }
-    let pairs = -squares
-    for (let f = 0; f < factors; f++) pairs += (sums[f] as number) * (sums[f] as number)
-    const odds = linear + pairs / 2
-    return odds > oddsMax ? oddsMax : odds < -oddsMax ? -oddsMax : odds
+    return { linear, squares }
   }
 
   /** The chance of a yes before learning; then learns that the answer was `label`. */
@@ -156,6 +298,10 @@ export class FactorisationMachine {
       vectorSquares: this.#vectorSquares,
     }
   }
+}
+
+function bounded(odds: number): number {
+  return odds > oddsMax ? oddsMax : odds < -oddsMax ? -oddsMax : odds
 }
 
 /** Chance for log-odds. */

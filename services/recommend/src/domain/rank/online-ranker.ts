@@ -3,9 +3,11 @@ import type { EventKind } from '../history.ts'
 import type { Placement } from '../rerank/rerank.ts'
 import {
   chanceOf,
+  emptyBatch,
   emptyRow,
   FactorisationMachine,
   machineDefaults,
+  readBatch,
   readRow,
   type MachineOptions,
   type MachineState,
@@ -89,6 +91,7 @@ export class OnlineRanker {
   /** Lists in order of serving that are not learnt from yet. */
   readonly #waiting: Pending[] = []
   readonly #row = emptyRow()
+  readonly #batch = emptyBatch()
   #rows: number
   #latestMs: number
 
@@ -166,11 +169,16 @@ export class OnlineRanker {
   /** Log of what each row is worth by the machines: what is mixed with the score. */
   logWorth(rows: FeatureRows): Float64Array {
     const out = new Float64Array(rows.rows)
-    const { buckets } = this.options.machine
-    for (let at = 0; at < rows.rows; at++) {
-      readRow(rows, at, buckets, this.#row)
-      out[at] = this.#logWorthOfRow()
-    }
+    readBatch(rows, this.options.machine.buckets, this.#batch)
+    const odds = new Float64Array(rows.rows)
+    this.#machines.forEach((machine, head) => {
+      if (!this.#speaks(head)) return
+      const worth = this.options.worth[heads[head] as Head]
+      machine.oddsOf(this.#batch, odds)
+      for (let at = 0; at < odds.length; at++)
+        out[at] = (out[at] as number) + worth * chanceOf(odds[at] as number)
+    })
+    for (let at = 0; at < out.length; at++) out[at] = Math.log(Math.max(out[at] as number, 1e-9))
     return out
   }
 
@@ -281,16 +289,6 @@ export class OnlineRanker {
 
   #speaks(head: number): boolean {
     return head === 0 || (this.#positives[head] ?? 0) >= positivesMin
-  }
-
-  #logWorthOfRow(): number {
-    let worth = 0
-    this.#machines.forEach((machine, head) => {
-      const name = heads[head] as Head
-      if (!this.#speaks(head)) return
-      worth += this.options.worth[name] * chanceOf(machine.odds(this.#row))
-    })
-    return Math.log(Math.max(worth, 1e-9))
   }
 }
 

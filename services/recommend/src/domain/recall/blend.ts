@@ -15,12 +15,22 @@ export type Blend = readonly BlendPart[]
  * Adding up z-scores without their means: the means would move all items alike.
  */
 export function addNormalised(total: Scores, scores: Scores, weight: number, items: number): void {
+  addScaled(total, scores, scaleOf(scores, weight, items))
+}
+
+/** What scores are multiplied by to be of unit deviation times `weight`; 0 where no item stands out. */
+export function scaleOf(scores: Scores, weight: number, items: number): number {
   const deviation = scores.deviation(items)
-  if (deviation === 0) return
-  const scale = weight / deviation
-  for (let at = 0; at < scores.count; at++) {
-    const item = scores.touched[at] as number
-    total.add(item, scale * (scores.values[item] as number))
+  return deviation === 0 ? 0 : weight / deviation
+}
+
+/** Adds `scale` times `scores` to `total`. O(touched). */
+export function addScaled(total: Scores, scores: Scores, scale: number): void {
+  if (scale === 0) return
+  const { touched, values, count } = scores
+  for (let at = 0; at < count; at++) {
+    const item = touched[at] as number
+    total.add(item, scale * (values[item] as number))
   }
 }
 
@@ -35,31 +45,45 @@ export interface Ranked {
  * so equal questions get equal answers. O(touched log most).
  */
 export function topOf(scores: Scores, most: number, allowed: (item: number) => boolean): Ranked[] {
-  const heap: number[] = []
-  const { values, touched } = scores
-  const worse = (a: number, b: number): boolean => {
-    const x = values[a] as number
-    const y = values[b] as number
-    return x < y || (x === y && a > b)
-  }
-  for (let at = 0; at < scores.count; at++) {
+  const { values, touched, count } = scores
+  if (heapRoom.length < Math.min(most, count)) heapRoom = new Uint32Array(Math.min(most, count))
+  const heap = heapRoom
+  let size = 0
+  // The worst of the chosen, once there are enough: what does not reach it is passed over.
+  let bar = -Infinity
+  for (let at = 0; at < count; at++) {
     const item = touched[at] as number
-    if (heap.length === most && !worse(heap[0] as number, item)) continue
+    if ((values[item] as number) < bar || most < 1) continue
+    if (size === most && !isWorse(values, heap[0] as number, item)) continue
     if (!allowed(item)) continue
-    if (heap.length < most) siftUp(heap, item, worse)
-    else siftDown(heap, item, worse)
+    if (size < most) siftUp(values, heap, size++, item)
+    else siftDown(values, heap, size, item)
+    if (size === most) bar = values[heap[0] as number] as number
   }
-  return heap
-    .sort((a, b) => (worse(a, b) ? 1 : -1))
-    .map((item) => ({ item, score: values[item] as number }))
+  const best: Ranked[] = []
+  while (size > 0) {
+    const item = heap[0] as number
+    best.push({ item, score: values[item] as number })
+    const last = heap[--size] as number
+    if (size > 0) siftDown(values, heap, size, last)
+  }
+  return best.reverse()
 }
 
-function siftUp(heap: number[], item: number, worse: (a: number, b: number) => boolean): void {
-  let at = heap.length
-  heap.push(item)
+/** Room for the chosen, worst on top; reused, because nothing is awaited while it is used. */
+let heapRoom = new Uint32Array(0)
+
+function isWorse(values: Float64Array, a: number, b: number): boolean {
+  const x = values[a] as number
+  const y = values[b] as number
+  return x < y || (x === y && a > b)
+}
+
+function siftUp(values: Float64Array, heap: Uint32Array, size: number, item: number): void {
+  let at = size
   while (at > 0) {
     const parent = (at - 1) >> 1
-    if (!worse(item, heap[parent] as number)) break
+    if (!isWorse(values, item, heap[parent] as number)) break
     heap[at] = heap[parent] as number
     at = parent
   }
@@ -67,13 +91,14 @@ function siftUp(heap: number[], item: number, worse: (a: number, b: number) => b
 }
 
 /** Puts `item` in place of the worst. */
-function siftDown(heap: number[], item: number, worse: (a: number, b: number) => boolean): void {
+function siftDown(values: Float64Array, heap: Uint32Array, size: number, item: number): void {
   let at = 0
   for (;;) {
     let child = 2 * at + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && worse(heap[child + 1] as number, heap[child] as number)) child++
-    if (!worse(heap[child] as number, item)) break
+    if (child >= size) break
+    if (child + 1 < size && isWorse(values, heap[child + 1] as number, heap[child] as number))
+      child++
+    if (!isWorse(values, heap[child] as number, item)) break
     heap[at] = heap[child] as number
     at = child
   }

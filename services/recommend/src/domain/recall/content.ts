@@ -73,20 +73,22 @@ export class ContentIndex {
       .map(([term, weight]) => [term, weight * this.#rarity(term)] as const)
       .sort((one, other) => other[1] - one[1] || one[0] - other[0])
       .slice(0, profileTermsMax)
+    const mean = this.#length / Math.max(1, this.#items)
     for (const [term, weight] of heard) {
       const items = this.#postings[term] ?? []
       for (let at = Math.max(0, items.length - postingsReadMax); at < items.length; at++) {
         const item = items[at] as number
-        out.add(item, weight * this.#share(item))
+        out.add(item, weight * this.#share(item, mean))
       }
     }
   }
 
   /** What two items have in common: the sum of the rarities of their common terms. */
   between(from: number, to: number): number {
-    const others = new Set(this.#ofItem[to])
+    const others = this.#ofItem[to] ?? []
     let sum = 0
-    for (const term of this.#ofItem[from] ?? []) if (others.has(term)) sum += this.#rarity(term)
+    for (const term of this.#ofItem[from] ?? [])
+      if (others.includes(term)) sum += this.#rarity(term)
     return sum
   }
 
@@ -124,9 +126,8 @@ export class ContentIndex {
   }
 
   /** A term says less of an item that has many. */
-  #share(item: number): number {
+  #share(item: number, mean: number): number {
     const length = this.#ofItem[item]?.length ?? 0
-    const mean = this.#length / Math.max(1, this.#items)
     return (k1 + 1) / (1 + k1 * (1 - b + (b * length) / mean))
   }
 }

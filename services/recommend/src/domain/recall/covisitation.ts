@@ -1,6 +1,7 @@
 import { ForwardDecay } from '../forward-decay.ts'
 import { GrowingArray } from '../growing-array.ts'
 import { eventKinds, kindWeights, type History } from '../history.ts'
+import { Neighbours } from './neighbours.ts'
 
 /** Bounds and shape of the co-visitation table. */
 export interface CovisitationOptions {
@@ -42,7 +43,7 @@ const columnPrior = 20
 export class Covisitation {
   readonly options: CovisitationOptions
   readonly #decay: ForwardDecay
-  readonly #rows: (Map<number, number> | undefined)[] = []
+  readonly #rows: (Neighbours | undefined)[] = []
   readonly #incoming: GrowingArray
   #prunings = 0
   #pairs = 0
@@ -57,9 +58,7 @@ export class Covisitation {
     this.#incoming = new GrowingArray(state?.incoming)
     if (state?.newestMs !== undefined) this.#moveTo(state.newestMs)
     for (const [item, neighbours, weights] of state?.rows ?? []) {
-      const row = new Map<number, number>()
-      for (let at = 0; at < neighbours.length; at++)
-        row.set(neighbours[at] as number, weights[at] as number)
+      const row = Neighbours.of(neighbours, weights)
       this.#rows[item] = row
       this.#pairs += row.size
     }
@@ -106,7 +105,7 @@ export class Covisitation {
   }
 
   /** Weights of what follows `item`; undefined where nothing is known. Do not change it. */
-  row(item: number): ReadonlyMap<number, number> | undefined {
+  row(item: number): Neighbours | undefined {
     return this.#rows[item]
   }
 
@@ -123,7 +122,7 @@ export class Covisitation {
   save(): CovisitationState {
     const rows: [number, Uint32Array, Float64Array][] = []
     this.#rows.forEach((row, item) => {
-      if (row) rows.push([item, Uint32Array.from(row.keys()), Float64Array.from(row.values())])
+      if (row) rows.push([item, row.items.slice(0, row.size), row.weights.slice(0, row.size)])
     })
     return {
       landmarkMs: this.#decay.landmarkMs,
@@ -152,28 +151,23 @@ export class Covisitation {
 
   #add(from: number, to: number, weight: number): void {
     let row = this.#rows[from]
-    if (!row) this.#rows[from] = row = new Map()
-    const before = row.get(to)
-    // A neighbour that was pruned away has nothing left to take from.
-    if (weight <= 0 && before === undefined) return
-    if (before === undefined) this.#pairs++
-    row.set(to, (before ?? 0) + weight)
-    this.#incoming.add(to, weight)
+    if (!row) this.#rows[from] = row = new Neighbours()
+    const before = row.size
+    this.#incoming.add(to, row.add(to, weight))
+    this.#pairs += row.size - before
     if (row.size > 2 * this.options.rowMax) this.#prune(from, row)
   }
 
-  #prune(from: number, row: Map<number, number>): void {
-    const kept = [...row].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, this.options.rowMax)
-    this.#rows[from] = new Map(kept)
-    this.#pairs -= row.size - kept.length
-    this.#pairsDropped += row.size - kept.length
+  #prune(from: number, row: Neighbours): void {
+    const kept = row.heaviest(this.options.rowMax)
+    this.#rows[from] = kept
+    this.#pairs -= row.size - kept.size
+    this.#pairsDropped += row.size - kept.size
     this.#prunings++
   }
 
   #scale(factor: number): void {
-    for (const row of this.#rows) {
-      if (row) for (const [item, weight] of row) row.set(item, weight * factor)
-    }
+    for (const row of this.#rows) row?.scale(factor)
     this.#incoming.scale(factor)
   }
 }

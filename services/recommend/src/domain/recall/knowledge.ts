@@ -73,9 +73,6 @@ export interface Asker {
   readonly nowMs: number
 }
 
-/** Most items the popularity voices name. */
-const popularMax = 5000
-
 /** Adds what `voice` says to `out`, which must be clear. Says nothing where its model is absent. */
 export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Scores): void {
   switch (voice.channel) {
@@ -107,9 +104,10 @@ export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Sco
       scoreAgain(voice.profile, asker, out)
       return
     case 'popular':
-    case 'trending':
-      for (const item of knowledge.popularity.top(voice.span, popularMax))
-        out.add(item, knowledge.popularity.relative(item, voice.span) ** voice.power)
+    case 'trending': {
+      const { items, worth } = knowledge.popularity.powered(voice.span, voice.power)
+      out.addAll(items, worth)
+    }
   }
 }
 
@@ -148,8 +146,13 @@ function scoreCovisitation(table: Covisitation, profile: Profile, asker: Asker, 
     const row = table.row(items[at] as number)
     if (!row) continue
     const weight = weights[at] as number
-    for (const [item, link] of row) out.add(item, weight * link * table.damping(item))
+    const neighbours = row.items
+    const links = row.weights
+    for (let k = 0; k < row.size; k++)
+      out.add(neighbours[k] as number, weight * (links[k] as number))
   }
+  // Damped once an item, however many past items led to it.
+  out.map((item, value) => value * table.damping(item))
 }
 
 /** Past items that are followed up; those before them are too faint to hear. */

@@ -1,5 +1,6 @@
 import { ForwardDecay } from '../forward-decay.ts'
 import { GrowingArray } from '../growing-array.ts'
+import { TopList, type TopItems } from './top-list.ts'
 
 const dayMs = 86_400_000
 
@@ -17,6 +18,9 @@ export type PopularitySpan = 'day' | 'fortnight' | 'quarter' | 'ever'
 /** All half-lives, shortest first. */
 export const popularitySpans: readonly PopularitySpan[] = ['day', 'fortnight', 'quarter', 'ever']
 
+/** Most items the popularity voices name. */
+const topMost = 5000
+
 /** Saved form of the counters. */
 export type PopularityState = Readonly<
   Record<PopularitySpan, { readonly landmarkMs: number | undefined; readonly sums: Float64Array }>
@@ -29,8 +33,7 @@ export type PopularityState = Readonly<
 export class Popularity {
   readonly #decays: Record<PopularitySpan, ForwardDecay>
   readonly #sums: Record<PopularitySpan, GrowingArray>
-  readonly #tops = new Map<PopularitySpan, { items: Uint32Array; version: number; most: number }>()
-  #version = 0
+  readonly #tops = new Map<PopularitySpan, TopList>()
 
   constructor(state?: PopularityState) {
     const decay = (span: PopularitySpan): ForwardDecay =>
@@ -52,10 +55,13 @@ export class Popularity {
 
   /** Counts one event. */
   observe(item: number, timeMs: number, weight: number): void {
-    this.#version++
     for (const span of popularitySpans) {
       const scale = this.#decays[span].scaleFor(timeMs)
-      if (scale !== 1) this.#sums[span].scale(scale)
+      if (scale !== 1) {
+        this.#sums[span].scale(scale)
+        this.#tops.delete(span)
+      }
+      this.#tops.get(span)?.grew(item)
       this.#sums[span].add(item, weight * this.#decays[span].weightAt(timeMs))
     }
   }
@@ -74,21 +80,28 @@ export class Popularity {
   }
 
   /**
-   * The `most` most wanted items, most first; ties by item. Sorted anew only after a share of
-   * events worth it, so an item that rises may come up to 2 % of the catalogue's events late.
+   * The `most` most wanted items, most first; ties by item. Renewed once 2 % of the catalogue's items
+   * changed, so an item that rises may come that much late.
    */
   top(span: PopularitySpan, most: number): Uint32Array {
+    return this.#top(span, most).items.subarray(0, most)
+  }
+
+  /** The 5000 most wanted items, each with its sum to the power of `power` as of the last renewal. */
+  powered(span: PopularitySpan, power: number): TopItems {
+    return this.#top(span, topMost).powered(power)
+  }
+
+  #top(span: PopularitySpan, most: number): TopList {
     const known = this.#tops.get(span)
-    const staleAfter = 1 + Math.floor(this.items / 50)
-    if (known && known.most >= most && this.#version - known.version < staleAfter)
-      return known.items.subarray(0, most)
+    if (known && known.most >= most) {
+      if (known.changed > this.items / 50) known.renew()
+      return known
+    }
     const sums = this.#sums[span]
-    const order: number[] = []
-    for (let item = 0; item < this.items; item++) if (sums.get(item) > 0) order.push(item)
-    order.sort((a, b) => sums.get(b) - sums.get(a) || a - b)
-    const items = Uint32Array.from(order.slice(0, most))
-    this.#tops.set(span, { items, version: this.#version, most })
-    return items
+    const made = new TopList(Math.max(most, topMost), this.items, (item) => sums.get(item))
+    this.#tops.set(span, made)
+    return made
   }
 
   /** One past the highest item seen. */

@@ -34,6 +34,20 @@ export class Scores {
     this.values[item] = (this.values[item] as number) + by
   }
 
+  /** Adds `scale` times each of `by` to the item beside it. */
+  addAll(items: Uint32Array, by: Float64Array, scale = 1): void {
+    for (let at = 0; at < items.length; at++)
+      this.add(items[at] as number, scale * (by[at] as number))
+  }
+
+  /** Puts what `change` gives in the place of each touched item's score. */
+  map(change: (item: number, value: number) => number): void {
+    for (let at = 0; at < this.#count; at++) {
+      const item = this.touched[at] as number
+      this.values[item] = change(item, this.values[item] as number)
+    }
+  }
+
   has(item: number): boolean {
     return this.#marks[item] === 1
   }
@@ -58,6 +72,12 @@ export class Scores {
   }
 
   clear(): void {
+    if (this.#count * denseShare > this.values.length) {
+      this.values.fill(0)
+      this.#marks.fill(0)
+      this.#count = 0
+      return
+    }
     for (let at = 0; at < this.#count; at++) {
       const item = this.touched[at] as number
       this.values[item] = 0
@@ -66,6 +86,9 @@ export class Scores {
     this.#count = 0
   }
 }
+
+/** From a quarter of the board on, clearing all of it is the faster way. */
+const denseShare = 4
 
 /** Boards for one catalogue size. Bounded by the requests that run at the same time. */
 export class BoardPool {
