@@ -178,6 +178,13 @@ export const metricNames = {
     description: 'Changes of orders that could not be stored or sent, by whose work it was.',
     attributes: ['reason'],
   },
+  seckillGateRefusals: {
+    name: 'seckill.gate.refusals',
+    kind: 'counter',
+    unit: '{refusal}',
+    description: 'Calls the gate refused, by code and, where a rate was exceeded, by whose it was.',
+    attributes: ['error.type', 'limit.name'],
+  },
   recommendHeld: {
     name: 'recommend.held',
     kind: 'gauge',

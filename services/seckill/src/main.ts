@@ -29,9 +29,9 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
   const books = await openBooks(options, lifecycle)
   const { ledger, projection, links } = books
   const watch = new OrderWatch(ledger, clock, settings.orderWatchersMax)
-  const { tracer } = telemetry
+  const { tracer, metrics } = telemetry
   const folder = `${options.dataDir}/seckill`
-  const gate = await Gate.open({ settings, rules, folder, ledger, clock, log, tracer })
+  const gate = await Gate.open({ settings, rules, folder, ledger, clock, log, tracer, metrics })
   lifecycle.add({ name: 'gate', stop: () => gate.close() })
   const flags = new StockFlags({
     ledger,

@@ -2,8 +2,10 @@ import type { Tracer } from '@opentelemetry/api'
 import type { Request } from '@spate/http/exchange'
 import type { Clock } from '@spate/runtime/clock'
 import type { Log } from '@spate/runtime/log'
-import { spanNames } from '@spate/telemetry/names'
+import type { CounterSeries, Family, MetricRegistry } from '@spate/telemetry/metrics'
+import { metricNames, spanNames } from '@spate/telemetry/names'
 import type { Campaign } from '../domain/campaign.ts'
+import { badTicket } from '../domain/command.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openIdentity, type Identity } from './identity.ts'
 import { KeyRing } from './key-ring.ts'
@@ -52,6 +54,8 @@ export interface GateOptions {
   readonly clock: Clock
   readonly log: Log
   readonly tracer: Tracer
+  /** Where refusals are counted. */
+  readonly metrics: MetricRegistry
 }
 
 /** What a request tells of where it comes from. */
@@ -73,11 +77,13 @@ export class Gate {
   readonly #rates: RateLimits | undefined
   readonly #tracer: Tracer
   readonly #ledger: GateOptions['ledger']
+  readonly #refusals: Family<CounterSeries>
 
   private constructor(options: GateOptions, ring: KeyRing, rooms: WaitingRooms) {
     const { settings, rules } = options
     this.#ledger = options.ledger
     this.#tracer = options.tracer
+    this.#refusals = options.metrics.counter(metricNames.seckillGateRefusals)
     this.#rates = rules.rates
     this.risk = rules.risk
     const { ticketExpire: ticketMs, challengeExpire: challengeMs } = settings
@@ -123,7 +129,9 @@ export class Gate {
     const attempt: Attempt = { clientAddress, device: deviceOf(origin), userId, products }
     const verdict = this.risk.judge(attempt)
     if (verdict === 'allow') return undefined
-    return { code: verdict === 'hold' ? 'held' : 'denied' }
+    const code = verdict === 'hold' ? 'held' : 'denied'
+    this.#count(code)
+    return { code }
   }
 
   /**
@@ -138,7 +146,11 @@ export class Gate {
       const campaign = this.#ledger.campaign(productId)
       if (!campaign || !needsTicket(campaign)) return ''
       given ??= header?.split(',', products.length)
-      return this.office.number(campaign, userId, given?.[next++]?.trim(), this.#ledger.now())
+      const shown = given?.[next++]?.trim()
+      const number = this.office.number(campaign, userId, shown, this.#ledger.now())
+      if (number === '' || number === badTicket)
+        this.#count(number === '' ? 'ticket_required' : 'ticket_invalid')
+      return number
     })
   }
 
@@ -150,7 +162,14 @@ export class Gate {
     const span = this.#tracer.startSpan(spanNames.rateLimitCheck, {}, origin.context)
     span.setAttribute('allowed', excess === undefined)
     span.end()
-    return excess && { code: 'rate_limited', excess }
+    if (!excess) return undefined
+    this.#count('rate_limited', excess.scope)
+    return { code: 'rate_limited', excess }
+  }
+
+  #count(code: string, limit?: string): void {
+    const attributes = { 'error.type': code, ...(limit && { 'limit.name': limit }) }
+    this.#refusals.series(attributes).add()
   }
 }
 
