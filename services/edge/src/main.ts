@@ -90,29 +90,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     ...peerRoutes(peers, settings.peerAdminPort),
   ])
   const urls: Record<string, string> = {}
-  const open = (name: string, { host, port, shared }: Door, handler: Handler): void => {
-    let listener: Listener | undefined
-    lifecycle.add({
-      name,
-      start: async () => {
-        listener = await listen({
-          host,
-          port,
-          handler,
-          clock,
-          log,
-          telemetry,
-          limits: limitsOf(settings),
-          trustedProxies: settings.trustedProxies,
-          forwardedHeader: settings.forwardedHeader,
-          shared,
-        })
-        urls[name] = listener.url
-        log.info('listening', { for: name, url: listener.url })
-      },
-      stop: (signal) => listener?.close(signal),
-    })
-  }
+  const open = openerOf(options, lifecycle, urls)
   lifecycle.add({ name: 'cache', stop: () => edge.close() })
   lifecycle.add({ name: 'nodes', stop: () => nodes.close() })
   followSale(options, lifecycle, { edge, fanOut })
@@ -129,6 +107,28 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     edge,
     reload: () => Promise.resolve().then(() => void reload()),
     stop: async () => void (await lifecycle.stop()),
+  }
+}
+
+/** Adds a listener to `lifecycle`; its URL goes to `urls` once it listens. */
+function openerOf(
+  { settings, clock, log, telemetry }: StartEdgeOptions,
+  lifecycle: Lifecycle,
+  urls: Record<string, string>,
+): (name: string, door: Door, handler: Handler) => void {
+  const { trustedProxies, forwardedHeader } = settings
+  const common = { clock, log, telemetry, limits: limitsOf(settings) }
+  return (name, door, handler) => {
+    let listener: Listener | undefined
+    lifecycle.add({
+      name,
+      start: async () => {
+        listener = await listen({ ...door, handler, ...common, trustedProxies, forwardedHeader })
+        urls[name] = listener.url
+        log.info('listening', { for: name, url: listener.url })
+      },
+      stop: (signal) => listener?.close(signal),
+    })
   }
 }
 

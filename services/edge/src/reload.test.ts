@@ -18,11 +18,11 @@ test('settings are taken up under load without a failed request, and the cache i
   const second = await startOrigin(plain('second', { 'cache-control': 'no-store' }))
   await it.get('/kept')
   const slow = it.get('/slow')
-  let stop = false
+  const load = { stopped: false }
   const failed: number[] = []
   let asked = 0
   const client = async (name: number): Promise<void> => {
-    while (!stop) {
+    while (!load.stopped) {
       const { status } = await it.get(asked % 2 === 0 ? '/kept' : `/${name}/${asked}`)
       asked++
       if (status !== 200) failed.push(status)
@@ -37,7 +37,7 @@ test('settings are taken up under load without a failed request, and the cache i
     assert.ok((body['changed'] as string[]).includes('origin'), `turn ${turn}`)
   }
   await pause(40)
-  stop = true
+  load.stopped = true
   await Promise.all(clients)
   assert.equal((await slow).body, 'first', 'what an old origin was asked it may answer')
   assert.deepEqual(failed, [], `${failed.length} of ${asked} failed`)

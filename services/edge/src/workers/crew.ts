@@ -15,7 +15,7 @@ import { createRouter } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { StartCrewOptions } from './crew-options.ts'
-import { mergedAnswers } from './merged-answers.ts'
+import { mergedAnswers, type WorkerAnswer } from './merged-answers.ts'
 import { mergedMetrics } from './merged-metrics.ts'
 import { Post } from './post.ts'
 
@@ -90,14 +90,14 @@ class Crew {
 
   async metrics(): Promise<string> {
     const answers = await this.#all('/metrics', { method: 'GET' })
-    return mergedMetrics(answers.map(({ body }) => String(body)))
+    return mergedMetrics(answers.map(({ body }) => body))
   }
 
   async reload(): Promise<void> {
     const refused = (await this.#all('/reload', { method: 'POST' })).find(
       ({ status }) => status !== 200,
     )
-    if (refused) throw new Fault('settings_invalid', String(refused.body))
+    if (refused) throw new Fault('settings_invalid', refused.body)
   }
 
   /** Asks every worker what was asked here, with the caller's own key, and puts the answers together. */
@@ -122,7 +122,7 @@ class Crew {
       readonly type?: string
       readonly body?: Uint8Array
     },
-  ): Promise<Response[]> {
+  ): Promise<WorkerAnswer[]> {
     const { method, authorization = `Bearer ${this.#token}`, type, body } = call
     const ready = this.#posts.flatMap((post) => (post.ready ? [post.ready] : []))
     if (ready.length < this.#posts.length && method !== 'GET')

@@ -1,4 +1,9 @@
-import type { Response } from '@spate/http/exchange'
+/** What one worker said. */
+export interface WorkerAnswer {
+  readonly status: number
+  readonly headers: readonly string[]
+  readonly body: string
+}
 
 /** Members of an answer that are no sums: of all workers, the greatest counts. */
 const greatest: ReadonlySet<string> = new Set([
@@ -14,15 +19,15 @@ const greatest: ReadonlySet<string> = new Set([
  * Answers of all workers to one admin call as one: the first refusal where there is one; `/stats`
  * and `/purge` added up; of the rest the richest, for all say the same or one of them knows more.
  */
-export function mergedAnswers(path: string, answers: readonly Response[]): Response {
+export function mergedAnswers(path: string, answers: readonly WorkerAnswer[]): WorkerAnswer {
   const refused = answers.find(({ status }) => status >= 400)
   const [first] = answers
-  if (refused ?? !first) return refused ?? { status: 503, headers: [] }
+  if (refused ?? !first) return refused ?? { status: 503, headers: [], body: '' }
   const sums = path === '/stats' || path === '/purge'
-  const bodies = answers.map(({ body }) => String(body))
+  const bodies = answers.map(({ body }) => body)
   if (!sums) {
     const richest = bodies.reduce((one, other) => (other.length > one.length ? other : one))
-    return { ...first, body: richest } as Response
+    return { status: 200, headers: first?.headers ?? [], body: richest }
   }
   const merged = bodies.map((body): unknown => JSON.parse(body)).reduce(sum) as Json
   const { requests, hits } = merged

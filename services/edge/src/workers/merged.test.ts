@@ -48,7 +48,7 @@ test('figures are added up, ratios made anew, and a refusal of one worker is the
     json({ requests: 8, hits: 8, hitRatio: 1, memory: { bytes: 5 }, origins: [{ name: 'a' }] }),
     json({ requests: 2, hits: 0, hitRatio: 0, memory: { bytes: 6 }, origins: [{ name: 'a' }] }),
   ])
-  assert.deepEqual(JSON.parse(String(stats.body)), {
+  assert.deepEqual(JSON.parse(stats.body), {
     requests: 10,
     hits: 8,
     hitRatio: 0.8,
