@@ -67,6 +67,22 @@ export function decodeEvent(topic: string, bytes: Uint8Array): StoredEvent {
   }
 }
 
+/**
+ * What `decodeEvent` would read from `bytes`, which were encoded from `event` and placed; `value`
+ * shares their memory. Spares live readers the decoding.
+ */
+export function storedEvent(topic: string, event: OutgoingEvent, bytes: Uint8Array): StoredEvent {
+  const { key, headers = none, value } = event
+  return {
+    topic,
+    ...peekPosition(bytes),
+    // UTF-8 has no lone surrogates: the journal gives them back as U+FFFD, and so must this.
+    key: key.toWellFormed(),
+    headers: Object.keys(headers).length > 0 ? { ...headers } : none,
+    value: bytes.subarray(bytes.length - value.length),
+  }
+}
+
 /** Partition of a key: FNV-1a over UTF-16 units, mixed, so that similar keys spread. O(length). */
 export function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5

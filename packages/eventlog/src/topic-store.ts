@@ -8,7 +8,14 @@ import { Fault } from '@spate/runtime/fault'
 import type { Clock } from '@spate/runtime/clock'
 
 import type { OutgoingEvent, PartitionBounds, Position, StoredEvent } from './event-log.ts'
-import { decodeEvent, encodeEvent, partitionOf, peekPosition, placeEvent } from './event-record.ts'
+import {
+  decodeEvent,
+  encodeEvent,
+  partitionOf,
+  peekPosition,
+  placeEvent,
+  storedEvent,
+} from './event-record.ts'
 
 const indexEvery = 64
 
@@ -117,7 +124,7 @@ export class TopicStore {
       own.next++
       own.note(position.offset, sequence)
       this.#mark(sequence, timeMs, payload.length)
-      this.#waiting.push({ sequence, event: decodeEvent(this.name, payload) })
+      this.#waiting.push({ sequence, event: storedEvent(this.name, event, payload) })
       return position
     })
     await this.#journal.durable()

@@ -20,42 +20,50 @@ export class QuotaBook {
   /** Group of candidate c under quota q at c * quotas + q; -1 for none. */
   readonly #groups: Int32Array
   readonly #counts: number[] = []
+  /** 1 for each candidate that would break a quota. */
+  readonly #closed: Uint8Array
 
   /** `items`: the candidates, by their place in the other calls. */
   constructor(quotas: readonly Quota[], items: readonly number[], catalogue: Catalogue) {
     this.#quotas = quotas
     this.#groups = new Int32Array(items.length * quotas.length).fill(-1)
-    const numbers = new Map<string, number>()
-    items.forEach((number, at) => {
-      const item = catalogue.at(number)
-      if (item === undefined) return
-      quotas.forEach(({ attribute }, quota) => {
-        const value = attributeOf(item, attribute)
-        if (value === undefined) return
-        const name = `${quota} ${value}`
-        const group = numbers.get(name) ?? numbers.size
-        numbers.set(name, group)
+    this.#closed = new Uint8Array(items.length)
+    quotas.forEach(({ attribute, most }, quota) => {
+      const numbers = new Map<string, number>()
+      for (let at = 0; at < items.length; at++) {
+        const item = catalogue.at(items[at] as number)
+        const value = item && attributeOf(item, attribute)
+        if (value === undefined) continue
+        let group = numbers.get(value)
+        if (group === undefined) {
+          group = this.#counts.push(0) - 1
+          numbers.set(value, group)
+        }
         this.#groups[at * quotas.length + quota] = group
-      })
+        if (most <= 0) this.#closed[at] = 1
+      }
     })
   }
 
-  /** True while candidate `at` breaks no quota. O(quotas). */
+  /** True while candidate `at` breaks no quota. O(1). */
   allows(at: number): boolean {
-    const count = this.#quotas.length
-    for (let quota = 0; quota < count; quota++) {
-      const group = this.#groups[at * count + quota] as number
-      const { most } = this.#quotas[quota] as Quota
-      if (group >= 0 && (this.#counts[group] ?? 0) >= most) return false
-    }
-    return true
+    return this.#closed[at] === 0
   }
 
-  /** Counts candidate `at` as part of the list. */
+  /** Counts candidate `at` as part of the list. O(candidates) where that fills a quota. */
   enter(at: number): void {
     for (let quota = 0; quota < this.#quotas.length; quota++) {
       const group = this.#groups[at * this.#quotas.length + quota] as number
-      if (group >= 0) this.#counts[group] = (this.#counts[group] ?? 0) + 1
+      if (group < 0) continue
+      const count = (this.#counts[group] as number) + 1
+      this.#counts[group] = count
+      if (count >= (this.#quotas[quota] as Quota).most) this.#close(quota, group)
     }
+  }
+
+  #close(quota: number, group: number): void {
+    const width = this.#quotas.length
+    for (let at = 0; at < this.#closed.length; at++)
+      if (this.#groups[at * width + quota] === group) this.#closed[at] = 1
   }
 }
