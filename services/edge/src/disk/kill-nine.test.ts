@@ -87,77 +87,84 @@ async function fetched(
   }
 }
 
-test(`${rounds} times killed while it writes: never a wrong byte, nothing purged comes back, 95 % of complete objects are hits`, { timeout }, async (context) => {
-  const folder = await mkdtemp(join(tmpdir(), 'spate-kill-'))
-  const chance = new SeededChance(seed)
-  const versions = new Map<string, number>()
-  const versionOf = (path: string): number => versions.get(path) ?? 0
-  const origin = await startOrigin((request, response) => {
-    const path = request.url ?? ''
-    response.writeHead(200, { 'cache-control': 'max-age=86400', 'cache-tag': path.slice(1, 4) })
-    response.end(bodyOf(path, versionOf(path)))
-  })
-  let objects = 0
-  let hits = 0
-  let wrong = 0
-  let slowestMs = 0
-  let complete: string[] = []
-  for (let round = 0; round <= rounds; round++) {
-    const life = await begin(origin.url, folder)
-    slowestMs = Math.max(slowestMs, life.readyMs)
-    const dispatcher = new Agent({ connections: writers })
-    const reading = Array.from({ length: writers }, async (_, lane) => {
-      for (let at = lane; at < complete.length; at += writers) {
-        const path = complete[at] as string
-        const cached = { 'cache-control': 'only-if-cached' }
-        const seen = await fetched(`${life.url}${path}`, cached, dispatcher)
-        objects++
-        if (seen?.status === 200) hits++
-        if (seen?.status === 200 && !seen.body.equals(bodyOf(path, versionOf(path)))) wrong++
-      }
+test(
+  `${rounds} times killed while it writes: never a wrong byte, nothing purged comes back, 95 % of complete objects are hits`,
+  { timeout },
+  async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'spate-kill-'))
+    const chance = new SeededChance(seed)
+    const versions = new Map<string, number>()
+    const versionOf = (path: string): number => versions.get(path) ?? 0
+    const origin = await startOrigin((request, response) => {
+      const path = request.url ?? ''
+      response.writeHead(200, { 'cache-control': 'max-age=86400', 'cache-tag': path.slice(1, 4) })
+      response.end(bodyOf(path, versionOf(path)))
     })
-    await Promise.all(reading)
-    // A tenth is purged for good, and what the origin says from then on is another version.
-    const purged = complete.filter(() => chance.integer(0, 9) === 0)
-    if (purged.length > 0) {
-      const answer = await send(`${life.adminUrl}/purge`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${processToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ urls: purged.map((path) => `http://${host}${path}`) }),
+    let objects = 0
+    let hits = 0
+    let wrong = 0
+    let slowestMs = 0
+    let complete: string[] = []
+    for (let round = 0; round <= rounds; round++) {
+      const life = await begin(origin.url, folder)
+      slowestMs = Math.max(slowestMs, life.readyMs)
+      const dispatcher = new Agent({ connections: writers })
+      const reading = Array.from({ length: writers }, async (_, lane) => {
+        for (let at = lane; at < complete.length; at += writers) {
+          const path = complete[at] as string
+          const cached = { 'cache-control': 'only-if-cached' }
+          const seen = await fetched(`${life.url}${path}`, cached, dispatcher)
+          objects++
+          if (seen?.status === 200) hits++
+          if (seen?.status === 200 && !seen.body.equals(bodyOf(path, versionOf(path)))) wrong++
+        }
       })
-      assert.equal(answer.statusCode, 200, await answer.body.text())
-      for (const path of purged) versions.set(path, versionOf(path) + 1)
-    }
-    const next = complete.filter((path) => !purged.includes(path)).slice(-carriedMax)
-    const paths = Array.from({ length: objectsARound }, (_, at) => `/${round % 7}ab/${round}-${at}`)
-    paths.push(...purged)
-    const death = new AbortController()
-    const deathAt = next.length + chance.integer(150, 300)
-    const enough = Promise.withResolvers<void>()
-    const writing = Array.from({ length: writers }, async (_, lane) => {
-      for (let at = lane; at < paths.length && !death.signal.aborted; at += writers) {
-        const path = paths[at] as string
-        const seen = await fetched(`${life.url}${path}`, {}, dispatcher)
-        if (!seen) continue
-        if (!seen.body.equals(bodyOf(path, versionOf(path)))) wrong++
-        if (!death.signal.aborted) next.push(path)
-        if (next.length >= deathAt) enough.resolve()
+      await Promise.all(reading)
+      // A tenth is purged for good, and what the origin says from then on is another version.
+      const purged = complete.filter(() => chance.integer(0, 9) === 0)
+      if (purged.length > 0) {
+        const answer = await send(`${life.adminUrl}/purge`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${processToken}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ urls: purged.map((path) => `http://${host}${path}`) }),
+        })
+        assert.equal(answer.statusCode, 200, await answer.body.text())
+        for (const path of purged) versions.set(path, versionOf(path) + 1)
       }
-    })
-    await enough.promise
-    death.abort()
-    await end(life)
-    await Promise.all(writing)
-    await dispatcher.destroy()
-    complete = next
-  }
-  await origin.stop()
-  for (const made of [folder, `${folder}-compiled`])
-    await rm(made, { recursive: true, force: true })
-  context.diagnostic(
-    `rounds ${rounds}, objects ${objects}, hits ${hits} (${((100 * hits) / objects).toFixed(2)} %), wrong ${wrong}, slowest start ${slowestMs.toFixed(0)} ms`,
-  )
-  assert.equal(wrong, 0)
-  assert.ok(objects > 20 * rounds, `only ${objects} objects`)
-  assert.ok(hits >= 0.95 * objects, `${hits} of ${objects} are hits`)
-})
+      const next = complete.filter((path) => !purged.includes(path)).slice(-carriedMax)
+      const paths = Array.from(
+        { length: objectsARound },
+        (_, at) => `/${round % 7}ab/${round}-${at}`,
+      )
+      paths.push(...purged)
+      const death = new AbortController()
+      const deathAt = next.length + chance.integer(150, 300)
+      const enough = Promise.withResolvers<void>()
+      const writing = Array.from({ length: writers }, async (_, lane) => {
+        for (let at = lane; at < paths.length && !death.signal.aborted; at += writers) {
+          const path = paths[at] as string
+          const seen = await fetched(`${life.url}${path}`, {}, dispatcher)
+          if (!seen) continue
+          if (!seen.body.equals(bodyOf(path, versionOf(path)))) wrong++
+          if (!death.signal.aborted) next.push(path)
+          if (next.length >= deathAt) enough.resolve()
+        }
+      })
+      await enough.promise
+      death.abort()
+      await end(life)
+      await Promise.all(writing)
+      await dispatcher.destroy()
+      complete = next
+    }
+    await origin.stop()
+    for (const made of [folder, `${folder}-compiled`])
+      await rm(made, { recursive: true, force: true })
+    context.diagnostic(
+      `rounds ${rounds}, objects ${objects}, hits ${hits} (${((100 * hits) / objects).toFixed(2)} %), wrong ${wrong}, slowest start ${slowestMs.toFixed(0)} ms`,
+    )
+    assert.equal(wrong, 0)
+    assert.ok(objects > 20 * rounds, `only ${objects} objects`)
+    assert.ok(hits >= 0.95 * objects, `${hits} of ${objects} are hits`)
+  },
+)
