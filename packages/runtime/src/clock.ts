@@ -30,8 +30,22 @@ const clamp = (delayMs: number): number => Math.min(Math.max(0, delayMs), delayM
 // `process.hrtime` reads the same clock as `performance.now`, in half the time: two readings a request
 // are a good part of what telemetry costs. Both count from the origin of `performance`.
 const { hrtime } = process
-const originMs = performance.now()
-const [originSeconds, originNanos] = hrtime()
+const [originMs, [originSeconds, originNanos]] = origin()
+
+/** One moment on both timelines; the best of a few tries, since the process may be held up between two readings. */
+function origin(): readonly [ms: number, reading: readonly [number, number]] {
+  let best = Number.POSITIVE_INFINITY
+  let found: readonly [number, readonly [number, number]] = [0, [0, 0]]
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const before = performance.now()
+    const reading = hrtime()
+    const after = performance.now()
+    if (after - before >= best) continue
+    best = after - before
+    found = [(before + after) / 2, reading]
+  }
+  return found
+}
 
 /** The machine's clock. */
 export const systemClock: Clock = {
