@@ -59,10 +59,12 @@ const services: readonly Service[] = [
     present: () =>
       existsSync(join(serversFolder, 'onnxruntime', 'node_modules', 'onnxruntime-node')),
     install: () =>
-      run('npm', [
-        ...['install', '--prefix', join(serversFolder, 'onnxruntime'), '--ignore-scripts'],
-        ...['--no-audit', '--no-fund', 'onnxruntime-node@1.30.0'],
-      ]),
+      run(
+        'npm',
+        `install --prefix ${join(serversFolder, 'onnxruntime')} --ignore-scripts --no-audit --no-fund onnxruntime-node@1.30.0`.split(
+          ' ',
+        ),
+      ),
   },
   {
     name: 'model-server-stubs',

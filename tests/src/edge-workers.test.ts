@@ -129,9 +129,9 @@ test('a new process takes over the port beside the old one, which drains: hardly
   const old = await startEdge([...flags('0'), '--data-dir', 'old'], folder.path, 1)
   let failed = 0
   let done = 0
-  let stop = false
+  const work = { over: false }
   const client = async (keep: boolean): Promise<void> => {
-    while (!stop) {
+    while (!work.over) {
       const headers = keep ? {} : { connection: 'close' }
       const answer = await fetch(`${old.traffic}/a`, { headers }).catch(() => undefined)
       if (answer?.status !== 200) failed++
@@ -149,7 +149,7 @@ test('a new process takes over the port beside the old one, which drains: hardly
   await pause(200)
   assert.equal(await old.stop(), 0)
   await pause(300)
-  stop = true
+  work.over = true
   await Promise.all(clients)
   assert.equal(await next.stop(), 0)
   origin.closeAllConnections()

@@ -98,9 +98,9 @@ test('a failure that only the last of three processes noticed leaves the whole t
     await freePort(),
   ]
   const telemetry = [
-    ...['--sampling', 'tail', '--sample-rate', '0.0001', '--telemetry-spans-per-second', '0'],
-    ...['--otlp', otlp, '--otlp-protocol', 'http/json', '--otlp-delay', '200ms'],
-    ...['--telemetry-peers', [frontAdmin, middleAdmin, shop].map(local).join(',')],
+    ...'--sampling tail --sample-rate 0.0001 --telemetry-spans-per-second 0'.split(' '),
+    ...`--otlp ${otlp} --otlp-protocol http/json --otlp-delay 200ms`.split(' '),
+    `--telemetry-peers=${[frontAdmin, middleAdmin, shop].map(local).join(',')}`,
   ]
   const edge = (name: string, port: number, admin: number, origin: number): void => {
     const own = ['--port', String(port), '--admin-port', String(admin), '--origin', local(origin)]
@@ -108,10 +108,9 @@ test('a failure that only the last of three processes noticed leaves the whole t
   }
   start(
     t,
-    [
-      ...['shop', '--port', String(shop), '--no-demo-sale', '--demo-shoppers', '0'],
-      ...['--seckill-url', nowhere, '--recommend-url', nowhere],
-    ],
+    `shop --port ${shop} --no-demo-sale --demo-shoppers 0 --seckill-url ${nowhere} --recommend-url ${nowhere}`.split(
+      ' ',
+    ),
     telemetry,
   )
   edge('middle', middle, middleAdmin, shop)

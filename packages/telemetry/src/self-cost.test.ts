@@ -40,7 +40,7 @@ test('the time of the readings is taken off, and the newest measurement weighs a
       return {}
     })
     assert.ok(cost.watches(request))
-    cost.end(() => void clock.advance(endMs))
+    cost.end(() => clock.advance(endMs))
     assert.equal(cost.watches(request), false)
   }
   measure(1, 2)

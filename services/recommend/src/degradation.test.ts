@@ -26,13 +26,13 @@ for (const broken of [[], ...breakable.map((each) => [each]), breakable])
       // More requests than it takes to open a breaker: with and without it the answer holds.
       for (let turn = 0; turn < 8; turn++) {
         const startMs = clock.elapsed()
-        let answered = false
+        const wait = { over: false }
         const asked = engine.recommender
           .recommend(query, ROOT_CONTEXT)
-          .finally(() => (answered = true))
+          .finally(() => (wait.over = true))
         await turns()
-        for (; !answered && clock.elapsed() - startMs < budgetMs; await turns()) clock.advance(5)
-        assert.ok(answered, `no answer within ${budgetMs} ms`)
+        for (; !wait.over && clock.elapsed() - startMs < budgetMs; await turns()) clock.advance(5)
+        assert.ok(wait.over, `no answer within ${budgetMs} ms`)
         const answer = await asked
         assert.equal(answer.items.length, query.numItems)
         assert.deepEqual(new Set(answer.degraded), new Set(broken))

@@ -21,8 +21,8 @@ const carriedMax = 150
 const writers = 8
 /** Sizes of bodies: most are small; one of sixteen is more than memory takes and goes to disk as it comes. */
 const lengths = [
-  ...[200, 900, 3000, 3000, 7000, 12_000, 20_000, 20_000],
-  ...[40_000, 40_000, 90_000, 90_000, 150_000, 300_000, 300_000, 1_300_000],
+  200, 900, 3000, 3000, 7000, 12_000, 20_000, 20_000, 40_000, 40_000, 90_000, 90_000, 150_000,
+  300_000, 300_000, 1_300_000,
 ]
 /** A round takes 2 to 5 s, most of it the start of a process; far more where a machine is busy. */
 const timeout = 60_000 + rounds * 15_000

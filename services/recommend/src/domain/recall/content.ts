@@ -142,7 +142,7 @@ function* termsOf(item: Item): Generator<string> {
       if (word.length > 1) yield `w ${word}`
       continue
     }
-    const characters = [...word]
+    const characters = Array.from(word)
     if (characters.length === 1) yield `w ${word}`
     for (let at = 0; at + 1 < characters.length; at++)
       yield `w ${characters[at]}${characters[at + 1]}`
