@@ -57,6 +57,29 @@ describe('journal', () => {
     await again.close()
   })
 
+  it('shows each record once, however much is appended while it is read', async () => {
+    class SlowOpening extends SimulatedDisk {
+      meanwhile: () => Promise<void> = () => Promise.resolve()
+      override async open(...how: Parameters<SimulatedDisk['open']>) {
+        if (how[1] === 'read') await this.meanwhile()
+        return super.open(...how)
+      }
+    }
+    const disk = new SlowOpening({ chance: new SeededChance(1) })
+    const journal = await open(disk)
+    await appendAll(journal, ['a', 'b'])
+    let more = 3
+    disk.meanwhile = () => (more-- > 0 ? appendAll(journal, ['c']) : Promise.resolve())
+    const seen: number[] = []
+    await journal.replay(1, (sequence) => void seen.push(sequence))
+    assert.deepEqual(
+      seen,
+      seen.map((_, at) => at + 1),
+    )
+    assert.ok(seen.length >= 2)
+    await journal.close()
+  })
+
   it('makes everything that arrived in a turn durable with one sync', async () => {
     const disk = freshDisk()
     const journal = await open(disk)

@@ -37,7 +37,8 @@ export async function replaySegments(
     if (!segment) return
     const from = next
     next = segment.lastSequence + 1
-    wanted = await scanSegment(place, segment, from, see)
+    // As far as it reaches now: what is appended while we read is the next look's, or it came twice.
+    wanted = await scanSegment(place, { segment, bytes: segment.bytes }, from, see)
   }
 }
 
@@ -64,7 +65,7 @@ export async function* readSegments(
 
 async function scanSegment(
   place: ReadPlace,
-  segment: Segment,
+  { segment, bytes: to }: { readonly segment: Segment; readonly bytes: number },
   fromSequence: number,
   see: SeePayload,
 ): Promise<boolean> {
@@ -74,7 +75,7 @@ async function scanSegment(
   try {
     const span = {
       from: positionBefore(segment, fromSequence),
-      to: segment.bytes,
+      to,
       lengthMax: place.recordBytesMax,
     }
     const end = await scanRecords(file, span, (head, bytes, at) => {
