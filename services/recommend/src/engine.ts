@@ -23,7 +23,7 @@ import { ServedLog } from './served-log.ts'
 import { ServedModels } from './served-models.ts'
 import { placementsOf, rulesOf } from './rerank-settings.ts'
 import type { RecommendSettings } from './settings.ts'
-import { Snapshots } from './snapshots.ts'
+import { framesOf, Snapshots } from './snapshots.ts'
 import { Trainer } from './trainer.ts'
 
 /** What the engine stands on. */
@@ -73,6 +73,8 @@ export class Engine {
   #timer: Timer | undefined
   #savedAt = 0
   #saving: Promise<void> | undefined
+  /** Settles when the state of the save under way is copied. */
+  #copied: Promise<void> | undefined
   #caughtUp = false
   #modelTried = false
   readonly #stopFigures: () => void
@@ -235,18 +237,27 @@ export class Engine {
   async #save(): Promise<void> {
     const { applied } = this.#consumer.counters
     if (applied === this.#savedAt) return
-    // State and offsets are taken in one turn, so they belong together.
-    await this.#snapshots.save({
-      state: this.state.save(),
-      feedback: this.feedback.save(),
-      offsets: this.#consumer.offsets(),
-    })
+    const copied = Promise.withResolvers<void>()
+    this.#copied = copied.promise
+    let frames
+    try {
+      // State and offsets belong together: events wait until the last piece is copied, requests do not.
+      frames = await framesOf({
+        pieces: this.state.pieces(),
+        feedback: this.feedback.save(),
+        offsets: this.#consumer.offsets(),
+      })
+    } finally {
+      this.#copied = undefined
+      copied.resolve()
+    }
+    await this.#snapshots.save(frames)
     this.#savedAt = applied
   }
 
-  #apply(batch: readonly StoredEvent[]): Promise<void> {
+  async #apply(batch: readonly StoredEvent[]): Promise<void> {
+    while (this.#copied) await this.#copied
     this.#consumer.apply(batch)
-    return Promise.resolve()
   }
 }
 

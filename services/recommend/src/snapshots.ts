@@ -4,6 +4,7 @@ import type { Log } from '@spate/runtime/log'
 import { crashPoint } from '@spate/runtime/host'
 import type { Offsets } from './consumer.ts'
 import type { FeedbackState } from './domain/rank/feedback.ts'
+import { joinPieces, type SavedPiece } from './domain/saved-pieces.ts'
 import { stateVersion, type SavedState } from './domain/state.ts'
 
 /** State and the offsets it stands at: one thing, saved and read as one. */
@@ -11,6 +12,66 @@ export interface Checkpoint {
   readonly state: SavedState
   readonly feedback?: FeedbackState
   readonly offsets: Offsets
+}
+
+/** What a checkpoint is made from. */
+export interface CheckpointSource {
+  readonly pieces: Iterable<SavedPiece>
+  readonly feedback: FeedbackState
+  readonly offsets: Offsets
+}
+
+/** A checkpoint as bytes, ready for the disk. */
+export type Frames = readonly Uint8Array[]
+
+/**
+ * Copies a checkpoint into bytes, one piece a turn of the event loop, so that no request waits for
+ * more than one piece. Nothing may be applied to the state until it resolves. `turn` ends a turn.
+ */
+export async function framesOf(
+  { pieces, feedback, offsets }: CheckpointSource,
+  turn: () => Promise<void> = nextTurn,
+): Promise<Frames> {
+  const frames = [magic, frameOf({ feedback, offsets } satisfies Rest)]
+  for (const piece of pieces) {
+    frames.push(frameOf(piece))
+    await turn()
+  }
+  return frames
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+/** A checkpoint beside its state. */
+type Rest = Pick<CheckpointSource, 'feedback' | 'offsets'>
+
+/** What a snapshot begins with; "SPRC" and the version of the frames. */
+const magic = Uint8Array.of(0x53, 0x50, 0x52, 0x43, 1, 0, 0, 0)
+
+/** u32 length, little-endian, and the value in V8's form. */
+function frameOf(value: unknown): Uint8Array {
+  const body = serialize(value)
+  const frame = new Uint8Array(4 + body.length)
+  new DataView(frame.buffer).setUint32(0, body.length, true)
+  frame.set(body, 4)
+  return frame
+}
+
+function* valuesOf(bytes: Uint8Array): Generator<unknown> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = magic.length; at < bytes.length;) {
+    const length = view.getUint32(at, true)
+    yield deserialize(bytes.subarray(at + 4, at + 4 + length))
+    at += 4 + length
+  }
+}
+
+/** The checkpoint in `bytes`; undefined where they are of another version. */
+export function checkpointOf(bytes: Uint8Array): Checkpoint | undefined {
+  if (Buffer.compare(bytes.subarray(0, magic.length), magic) !== 0) return undefined
+  const [rest, ...pieces] = valuesOf(bytes)
+  const state = joinPieces(pieces as SavedPiece[], stateVersion)
+  return state && { ...(rest as Rest), state }
 }
 
 /** Keeps checkpoints on disk. */
@@ -32,20 +93,19 @@ export class Snapshots {
   async latest(): Promise<Checkpoint | undefined> {
     const found = await this.#journal.latestSnapshot()
     if (!found) return undefined
-    const checkpoint = deserialize(found.bytes) as Checkpoint
-    if (checkpoint.state.version === stateVersion) return checkpoint
+    const checkpoint = checkpointOf(found.bytes)
+    if (checkpoint) return checkpoint
     this.#log.warn('a snapshot of another version is passed over; the log is replayed instead')
     return undefined
   }
 
   /** Saves a checkpoint; the one before it is let go once this one is safe. */
-  async save(checkpoint: Checkpoint): Promise<void> {
-    const bytes = serialize(checkpoint)
+  async save(frames: Frames): Promise<void> {
     // The journal names snapshots by a sequence: one small record a snapshot moves it on.
     const sequence = this.#journal.append(Buffer.from('snapshot'))
     await this.#journal.durable()
     crashPoint('recommend.before-snapshot')
-    await this.#journal.writeSnapshot(sequence, bytes)
+    await this.#journal.writeSnapshot(sequence, frames)
     crashPoint('recommend.after-snapshot')
     await this.#journal.retain(sequence)
   }

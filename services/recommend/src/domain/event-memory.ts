@@ -45,8 +45,8 @@ export class EventMemory {
   }
 
   /** The hashes, oldest first. */
-  save(): Float64Array {
-    return Float64Array.from(this.#hashes)
+  hashes(): IterableIterator<number> {
+    return this.#hashes.values()
   }
 }
 

@@ -9,10 +9,18 @@ import { ContentIndex } from './recall/content.ts'
 import { Latest } from './recall/latest.ts'
 import { ItemFacts } from './features/feature-vector.ts'
 import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
-import { eventKinds, Histories, kindWeights, type Attributes, type EventKind } from './history.ts'
+import {
+  eventKinds,
+  Histories,
+  kindWeights,
+  type Attributes,
+  type EventKind,
+  type History,
+} from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
 import type { Knowledge, Models } from './recall/knowledge.ts'
-import { Popularity, type PopularityState } from './recall/popularity.ts'
+import { Popularity, popularitySpans, type PopularityState } from './recall/popularity.ts'
+import { inPieces, joinPieces, type SavedPiece } from './saved-pieces.ts'
 
 /** One thing a user did, as it lies in the event log. */
 export interface Interaction {
@@ -54,11 +62,11 @@ export const stateLimits: StateLimits = {
 }
 
 /** Of the saved form; another one is passed over and the log replayed. */
-export const stateVersion = 3
+export const stateVersion = 4
 
 /** The state as plain data, for a snapshot. */
 export interface SavedState {
-  readonly version: typeof stateVersion
+  readonly version: number
   readonly events: number
   readonly items: readonly Item[]
   readonly users: readonly SavedUser[]
@@ -68,7 +76,8 @@ export interface SavedState {
   readonly eventIds: Float64Array
 }
 
-type SavedUser = readonly [
+/** One user's history as it is saved. */
+export type SavedUser = readonly [
   userId: string,
   items: Uint32Array,
   timesMs: Float64Array,
@@ -200,26 +209,48 @@ export class RecommendState {
     return { itemCount: this.catalogue.size, start, items, timesMs }
   }
 
-  /** The state as plain data. O(state). */
-  save(): SavedState {
-    return {
-      version: stateVersion,
-      events: this.#events,
-      items: this.catalogue.items,
-      users: Array.from(this.histories.entries(), ([userId, history]) => [
-        userId,
-        Uint32Array.from(history.items),
-        Float64Array.from(history.timesMs),
-        Uint8Array.from(history.kinds),
-        history.revision ?? 0,
-        history.attributes,
-      ]),
-      popularity: this.popularity.save(),
-      covisitation: this.covisitation.save(),
-      counters: this.counters.save(),
-      eventIds: this.eventIds.save(),
-    }
+  /**
+   * The state as plain data, piece by piece, so that requests can be answered in between. Nothing may
+   * be recorded until the last piece is taken, or the pieces do not belong together. O(state).
+   */
+  *pieces(): Generator<SavedPiece> {
+    yield { part: 'head', version: stateVersion, events: this.#events }
+    for (const items of inPieces(this.catalogue.items, same, itemSize))
+      yield { part: 'items', items }
+    for (const users of inPieces(this.histories.entries(), savedUser, userSize))
+      yield { part: 'users', users }
+    for (const span of popularitySpans)
+      yield { part: 'popularity', span, state: this.popularity.saveSpan(span) }
+    yield { part: 'covisitation', state: this.covisitation.saveHead() }
+    for (const rows of inPieces(this.covisitation.savedRows(), same, rowSize))
+      yield { part: 'rows', rows }
+    yield { part: 'counters', state: this.counters.save() }
+    for (const hashes of inPieces(this.eventIds.hashes(), same, () => 1))
+      yield { part: 'eventIds', hashes: Float64Array.from(hashes) }
   }
+
+  /** The state as plain data, all at once. O(state). */
+  save(): SavedState {
+    return joinPieces(this.pieces(), stateVersion) as SavedState
+  }
+}
+
+const same = <Thing>(thing: Thing): Thing => thing
+/** An item's texts cost about as much as this many numbers. */
+const itemSize = (): number => 50
+const userSize = ([, items]: SavedUser): number => 10 + 3 * items.length
+const rowSize = ([, neighbours]: CovisitationState['rows'][number]): number =>
+  10 + 2 * neighbours.length
+
+function savedUser([userId, history]: [string, History]): SavedUser {
+  return [
+    userId,
+    Uint32Array.from(history.items),
+    Float64Array.from(history.timesMs),
+    Uint8Array.from(history.kinds),
+    history.revision ?? 0,
+    history.attributes,
+  ]
 }
 
 const stockComesBack: ReadonlySet<string> = new Set([

@@ -8,7 +8,7 @@ import { weightBetween } from '../recall/linear-model.ts'
 import { listFigures } from '../metrics.ts'
 import { Popularity } from '../recall/popularity.ts'
 import { cut } from './task.ts'
-import { choose, trainingDefaults } from './training.ts'
+import { choose, headFor, trainingDefaults } from './training.ts'
 
 const chance = new SeededChance(20261123)
 
@@ -66,6 +66,31 @@ for (const size of [1, 3, 4, 63, 64, 65, 130])
       row.forEach((value, column) => assert.ok(Math.abs(value - matrix.get(at, column)) < 1e-9)),
     )
   })
+
+for (const size of [3, 65, 515])
+  test(`a product of ${size} x ${size} is that of rows and columns`, () => {
+    const matrix = new SymmetricMatrix(size)
+    const { stride } = matrix
+    for (let row = 0; row < size; row++)
+      for (let column = 0; column <= row; column++) matrix.add(row, column, chance.float())
+    const factor = Float32Array.from({ length: stride * stride }, () => chance.float())
+    const product = matrix.multiplied(factor)
+    for (let tried = 0; tried < 300; tried++) {
+      const row = chance.integer(0, size - 1)
+      const column = chance.integer(0, size - 1)
+      let sum = 0
+      for (let k = 0; k < size; k++)
+        sum += matrix.get(row, k) * (factor[k * stride + column] as number)
+      const found = product[row * size + column] as number
+      assert.ok(Math.abs(found - sum) < 1e-4 * size, `${row} ${column}: ${found}, ${sum}`)
+    }
+  })
+
+test('the head grows with the cube root of what there is to learn from', () => {
+  assert.equal(headFor(10), 1000)
+  assert.equal(headFor(100_000), 2000)
+  assert.equal(headFor(800_000), 4000)
+})
 
 test('EASE is -P / diag(P) with a zero diagonal', () => {
   const data = ring(40, 7, 4)

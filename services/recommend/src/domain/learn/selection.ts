@@ -1,7 +1,7 @@
 import { topOf, type Blend } from '../recall/blend.ts'
 import { speak, type Asker, type Knowledge, type Voice } from '../recall/knowledge.ts'
 import { listFigures } from '../metrics.ts'
-import { BoardPool } from '../recall/scores.ts'
+import { BoardPool, type Scores } from '../recall/scores.ts'
 
 /** One user whose held-out items are to be found. */
 export interface Trial {
@@ -33,22 +33,41 @@ export interface Selected {
   readonly score: number
 }
 
+/** What may be chosen among, and on what. */
+export interface SelectionInput {
+  readonly voices: readonly Voice[]
+  readonly trials: readonly Trial[]
+  readonly knowledge: Knowledge
+  /** Lists that may repeat what the user had are wanted too. */
+  readonly repeats: boolean
+}
+
 /**
  * Chooses voices and their loudness: starts from the best single voice and adds or changes one at
  * a time while that helps (greedy coordinate ascent on NDCG@10 plus recall@20, full ranking).
- * `seen`: whether lists may repeat what the user had. O(trials x voices).
+ * `fresh`: lists leave out what the user had; `whole`: they may repeat it. O(trials x voices).
  */
-export function selectBlend(
+export function selectBlends(input: SelectionInput): {
+  readonly fresh: Selected
+  readonly whole: Selected
+} {
+  const { voices, repeats } = input
+  const sheets = makeSheets(voices, input.trials, input.knowledge)
+  const fresh = selectOn(voices, sheets.fresh, ({ channel }) => channel !== 'again')
+  return { fresh, whole: repeats ? selectOn(voices, sheets.whole, () => true) : fresh }
+}
+
+function selectOn(
   voices: readonly Voice[],
-  trials: readonly Trial[],
-  knowledge: Knowledge,
-  seen: 'exclude' | 'include',
+  sheets: readonly Sheet[],
+  allowed: (voice: Voice) => boolean,
 ): Selected {
-  const sheets = makeSheets(voices, trials, knowledge, seen)
   const weights = new Float64Array(voices.length)
+  const open = [...voices.keys()].filter((at) => allowed(voices[at] as Voice))
+  const some = everyNth(sheets, Math.ceil(sheets.length / screenedMax))
   let score = 0
   for (let step = 0; step < stepsMax; step++) {
-    const best = bestChange(weights, sheets, score)
+    const best = bestChange(weights, open, { sheets, some }, score)
     if (best === undefined || best.score < score * (1 + gainMin) + 1e-9) break
     weights[best.voice] = best.weight
     score = best.score
@@ -58,6 +77,15 @@ export function selectBlend(
     .map((voice, at) => ({ voice, weight: weights[at] as number }))
     .filter(({ weight }) => weight !== 0)
   return { blend, score }
+}
+
+/** Trials every change is tried on; the best of them are tried on all. */
+const screenedMax = 300
+/** Changes that are tried on all trials in a step. */
+const shortlistMax = 8
+
+function everyNth(sheets: readonly Sheet[], step: number): readonly Sheet[] {
+  return step <= 1 ? sheets : sheets.filter((_, at) => at % step === 0)
 }
 
 const stepsMax = 16
@@ -89,14 +117,16 @@ interface Change {
   readonly score: number
 }
 
+/** The change that gains most on all trials, among those that gain most on some of them. */
 function bestChange(
   weights: Float64Array,
-  sheets: readonly Sheet[],
+  open: readonly number[],
+  { sheets, some }: { readonly sheets: readonly Sheet[]; readonly some: readonly Sheet[] },
   score: number,
 ): Change | undefined {
-  let best: Change | undefined
+  const changes: Change[] = []
   const parts = weights.reduce((count, weight) => count + (weight === 0 ? 0 : 1), 0)
-  for (let voice = 0; voice < weights.length; voice++) {
+  for (const voice of open) {
     const before = weights[voice] as number
     if (before === 0 && parts >= partsMax) continue
     // A voice may only be held against what others put forward.
@@ -104,11 +134,16 @@ function bestChange(
     const tried = (parts === 0 ? [1] : weightsTried).filter(
       (weight) => weight !== before && weight >= least,
     )
-    const reached = figures(weights, voice, tried, sheets)
-    reached.forEach((figure, at) => {
-      if (figure > score && (!best || figure > best.score))
-        best = { voice, weight: tried[at] as number, score: figure }
+    figures(weights, voice, tried, some).forEach((figure, at) => {
+      changes.push({ voice, weight: tried[at] as number, score: figure })
     })
+  }
+  // Among equals the earlier: sorting keeps their order.
+  changes.sort((one, other) => other.score - one.score)
+  let best: Change | undefined
+  for (const { voice, weight } of changes.slice(0, shortlistMax)) {
+    const reached = figures(weights, voice, [weight], sheets)[0] as number
+    if (reached > score && (!best || reached > best.score)) best = { voice, weight, score: reached }
   }
   return best
 }
@@ -155,56 +190,104 @@ function blendedWithout(weights: Float64Array, without: number, sheet: Sheet): F
   return base
 }
 
-/** Figure of what `blended` holds. */
+/**
+ * Figure of what `blended` holds. Only the places that count are worked out: what is below the
+ * 20th value has no rank worth knowing. O(candidates x (1 + wanted items among the best)).
+ */
 function figureOf({ candidates, wanted }: Sheet): number {
+  const bar = barOf(candidates)
   const ranks = wanted.map((column) => {
     // No voice named it, so no blend of them can be credited with finding it.
     if (column < 0) return Infinity
-    const bar = blended[column] as number
+    const own = blended[column] as number
+    if (own < bar) return Infinity
     let rank = -0.5
     for (let at = 0; at < candidates; at++) {
       const value = blended[at] as number
       // Equals share their places, or a blend that says nothing would win.
-      if (value > bar) rank++
-      else if (value === bar) rank += 0.5
+      if (value > own) rank++
+      else if (value === own) rank += 0.5
     }
     return rank
   })
-  return (listFigures(ranks, 10).ndcg + listFigures(ranks, 20).recall) / 2
+  return (listFigures(ranks, 10).ndcg + listFigures(ranks, placesMax).recall) / 2
 }
 
+/** Places that enter the figure. */
+const placesMax = 20
+const best20 = new Float64Array(placesMax)
+
+/** The 20th greatest value of `blended`; -Infinity where there are fewer. */
+function barOf(candidates: number): number {
+  best20.fill(-Infinity)
+  let bar = -Infinity
+  for (let at = 0; at < candidates; at++) {
+    const value = blended[at] as number
+    if (value <= bar) continue
+    let place = placesMax - 1
+    while (place > 0 && (best20[place - 1] as number) < value) {
+      best20[place] = best20[place - 1] as number
+      place--
+    }
+    best20[place] = value
+    bar = best20[placesMax - 1] as number
+  }
+  return bar
+}
+
+/** The trials as numbers, for lists that leave out what the user had and for those that may not. */
+interface Sheets {
+  readonly fresh: readonly Sheet[]
+  readonly whole: readonly Sheet[]
+}
+
+/** Asks every voice once a trial. O(trials x voices). */
 function makeSheets(
   voices: readonly Voice[],
   trials: readonly Trial[],
   knowledge: Knowledge,
-  seen: 'exclude' | 'include',
-): Sheet[] {
+): Sheets {
   const pool = new BoardPool()
   const { itemCount } = knowledge
-  return trials.flatMap(({ asker, wanted }) => {
-    const had = seen === 'exclude' ? new Set(asker.history.items) : new Set<number>()
-    const targets = wanted.filter((item) => !had.has(item))
-    if (targets.length === 0) return []
+  const fresh: Sheet[] = []
+  const whole: Sheet[] = []
+  for (const { asker, wanted } of trials) {
     const boards = voices.map((voice) => {
       const board = pool.take(itemCount)
       speak(voice, knowledge, asker, board)
       return board
     })
-    const columns = new Map<number, number>()
-    for (const board of boards) {
-      for (const { item } of topOf(board, perVoiceMax, (each) => !had.has(each)))
-        if (!columns.has(item)) columns.set(item, columns.size)
-    }
-    const values = new Float32Array(voices.length * columns.size)
-    boards.forEach((board, voice) => {
-      const deviation = board.deviation(itemCount)
-      if (deviation > 0)
-        for (const [item, column] of columns)
-          values[voice * columns.size + column] = (board.values[item] as number) / deviation
-      pool.give(board)
-    })
-    return [
-      { values, candidates: columns.size, wanted: targets.map((item) => columns.get(item) ?? -1) },
-    ]
+    const had = new Set(asker.history.items)
+    const unmet = wanted.filter((item) => !had.has(item))
+    if (unmet.length > 0) fresh.push(sheetOf(boards, itemCount, unmet, (item) => !had.has(item)))
+    if (wanted.length > 0) whole.push(sheetOf(boards, itemCount, wanted, () => true))
+    for (const board of boards) pool.give(board)
+  }
+  return { fresh, whole }
+}
+
+function sheetOf(
+  boards: readonly Scores[],
+  itemCount: number,
+  wanted: readonly number[],
+  allowed: (item: number) => boolean,
+): Sheet {
+  const columns = new Map<number, number>()
+  for (const board of boards) {
+    for (const { item } of topOf(board, perVoiceMax, allowed))
+      if (!columns.has(item)) columns.set(item, columns.size)
+  }
+  const values = new Float32Array(boards.length * columns.size)
+  boards.forEach((board, voice) => {
+    const deviation = board.deviation(itemCount)
+    if (deviation === 0) return
+    const row = voice * columns.size
+    for (const [item, column] of columns)
+      values[row + column] = (board.values[item] as number) / deviation
   })
+  return {
+    values,
+    candidates: columns.size,
+    wanted: wanted.map((item) => columns.get(item) ?? -1),
+  }
 }

@@ -9,7 +9,7 @@ import type { Knowledge, Models } from '../recall/knowledge.ts'
 import { Latest, type LatestState } from '../recall/latest.ts'
 import { nextItemDefaults, trainNextItem } from '../recall/next-item.ts'
 import { Popularity } from '../recall/popularity.ts'
-import { selectBlend, type Trial } from './selection.ts'
+import { selectBlends, type Trial } from './selection.ts'
 import { cut, type Task } from './task.ts'
 import { candidateVoices } from './voices.ts'
 import { trainWalk, walkDefaults } from '../recall/walk.ts'
@@ -82,12 +82,9 @@ export function choose(
     content: (content?.items ?? 0) > 0,
     latest: (latest?.size ?? 0) > 0,
   }
-  const voices = candidateVoices({ ...about, repeats: false })
-  const fresh = selectBlend(voices, trials, knowledge, 'exclude')
-  const whole =
-    repeatShare < repeatShareMin
-      ? fresh
-      : selectBlend(candidateVoices({ ...about, repeats: true }), trials, knowledge, 'include')
+  const repeats = repeatShare >= repeatShareMin
+  const voices = candidateVoices({ ...about, repeats })
+  const { fresh, whole } = selectBlends({ voices, trials, knowledge, repeats })
   return {
     blend: fresh.blend.length > 0 ? fresh.blend : firstBlend,
     blendWithRepeats: whole.blend.length > 0 ? whole.blend : firstBlendWithRepeats,
@@ -109,7 +106,7 @@ export const repeatShareMin = 0.01
 /** All batch models of `interactions`. */
 export function trainModels(interactions: Interactions, options: TrainingOptions): Models {
   const sets = itemSets(interactions, rowMax)
-  const head = headItems(sets, options.headItemsMax)
+  const head = headItems(sets, Math.min(options.headItemsMax, headFor(sets.items.length)))
   if (head.length === 0) return {}
   return {
     ease: trainEase(sets, head, easeLambda),
@@ -120,6 +117,19 @@ export function trainModels(interactions: Interactions, options: TrainingOptions
 }
 
 const easeLambda = 500
+
+/** Items the dense models always have room for. */
+const headMin = 1000
+/** Items in the dense models at 100,000 interactions. */
+const headAtTenFive = 2000
+
+/**
+ * Items the dense models are worth having for: their cost grows with the cube of the head, so the
+ * head grows with the cube root of what there is to learn from, and the time with what is learnt.
+ */
+export function headFor(interactions: number): number {
+  return Math.max(headMin, Math.round(headAtTenFive * Math.cbrt(interactions / 1e5)))
+}
 
 /** The live tables as they stand after `interactions`, with `models` beside them. */
 export function knowledgeOf(interactions: Interactions, models: Models): Knowledge {

@@ -119,17 +119,20 @@ export class Covisitation {
     return 1 / Math.sqrt(this.#incoming.get(item) * this.#unit + columnPrior)
   }
 
-  save(): CovisitationState {
-    const rows: [number, Uint32Array, Float64Array][] = []
-    this.#rows.forEach((row, item) => {
-      if (row) rows.push([item, row.items.slice(0, row.size), row.weights.slice(0, row.size)])
-    })
+  /** Saved form without its rows. */
+  saveHead(): CovisitationState {
     return {
       landmarkMs: this.#decay.landmarkMs,
       newestMs: this.#newestMs,
-      rows,
+      rows: [],
       incoming: this.#incoming.toArray(),
     }
+  }
+
+  /** The rows as they are saved, each made when it is asked for. */
+  *savedRows(): Generator<CovisitationState['rows'][number]> {
+    for (const [item, row] of this.#rows.entries())
+      if (row) yield [item, row.items.slice(0, row.size), row.weights.slice(0, row.size)]
   }
 
   #moveTo(newestMs: number): void {

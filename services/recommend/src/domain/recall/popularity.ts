@@ -109,16 +109,8 @@ export class Popularity {
     return this.#sums.ever.length
   }
 
-  save(): PopularityState {
-    const one = (span: PopularitySpan): PopularityState[PopularitySpan] => ({
-      landmarkMs: this.#decays[span].landmarkMs,
-      sums: this.#sums[span].toArray(),
-    })
-    return {
-      day: one('day'),
-      fortnight: one('fortnight'),
-      quarter: one('quarter'),
-      ever: one('ever'),
-    }
+  /** Saved form of one half-life. */
+  saveSpan(span: PopularitySpan): PopularityState[PopularitySpan] {
+    return { landmarkMs: this.#decays[span].landmarkMs, sums: this.#sums[span].toArray() }
   }
 }
