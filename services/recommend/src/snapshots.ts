@@ -4,8 +4,8 @@ import type { Log } from '@spate/runtime/log'
 import { crashPoint } from '@spate/runtime/host'
 import type { Offsets } from './consumer.ts'
 import type { FeedbackState } from './domain/rank/feedback.ts'
-import { joinPieces, type SavedPiece } from './domain/saved-pieces.ts'
-import { stateVersion, type SavedState } from './domain/state.ts'
+import { joinPieces, type SavedPiece, type SavedState } from './domain/saved-pieces.ts'
+import { stateVersion } from './domain/state.ts'
 
 /** State and the offsets it stands at: one thing, saved and read as one. */
 export interface Checkpoint {
@@ -57,7 +57,7 @@ function frameOf(value: unknown): Uint8Array {
   return frame
 }
 
-function* valuesOf(bytes: Uint8Array): Generator<unknown> {
+function* valuesOf(bytes: Uint8Array): Generator {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = magic.length; at < bytes.length;) {
     const length = view.getUint32(at, true)

@@ -1,8 +1,30 @@
 import type { Item } from './catalogue.ts'
 import type { ItemCountersState } from './features/item-counters.ts'
 import type { CovisitationState } from './recall/covisitation.ts'
+import type { Attributes } from './history.ts'
 import { popularitySpans, type PopularitySpan, type PopularityState } from './recall/popularity.ts'
-import type { SavedState, SavedUser } from './state.ts'
+
+/** The state as plain data, for a snapshot. */
+export interface SavedState {
+  readonly version: number
+  readonly events: number
+  readonly items: readonly Item[]
+  readonly users: readonly SavedUser[]
+  readonly popularity: PopularityState
+  readonly covisitation: CovisitationState
+  readonly counters: ItemCountersState
+  readonly eventIds: Float64Array
+}
+
+/** One user's history as it is saved. */
+export type SavedUser = readonly [
+  userId: string,
+  items: Uint32Array,
+  timesMs: Float64Array,
+  kinds: Uint8Array,
+  revision: number,
+  attributes: Attributes | undefined,
+]
 
 /** A part of the saved state that is small enough to be made between two requests. */
 export type SavedPiece =

@@ -8,7 +8,7 @@ import { EventMemory } from './event-memory.ts'
 import { ContentIndex } from './recall/content.ts'
 import { Latest } from './recall/latest.ts'
 import { ItemFacts } from './features/feature-vector.ts'
-import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
+import { ItemCounters } from './features/item-counters.ts'
 import {
   eventKinds,
   Histories,
@@ -19,8 +19,14 @@ import {
 } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
 import type { Knowledge, Models } from './recall/knowledge.ts'
-import { Popularity, popularitySpans, type PopularityState } from './recall/popularity.ts'
-import { inPieces, joinPieces, type SavedPiece } from './saved-pieces.ts'
+import { Popularity, popularitySpans } from './recall/popularity.ts'
+import {
+  inPieces,
+  joinPieces,
+  type SavedPiece,
+  type SavedState,
+  type SavedUser,
+} from './saved-pieces.ts'
 
 /** One thing a user did, as it lies in the event log. */
 export interface Interaction {
@@ -63,28 +69,6 @@ export const stateLimits: StateLimits = {
 
 /** Of the saved form; another one is passed over and the log replayed. */
 export const stateVersion = 4
-
-/** The state as plain data, for a snapshot. */
-export interface SavedState {
-  readonly version: number
-  readonly events: number
-  readonly items: readonly Item[]
-  readonly users: readonly SavedUser[]
-  readonly popularity: PopularityState
-  readonly covisitation: CovisitationState
-  readonly counters: ItemCountersState
-  readonly eventIds: Float64Array
-}
-
-/** One user's history as it is saved. */
-export type SavedUser = readonly [
-  userId: string,
-  items: Uint32Array,
-  timesMs: Float64Array,
-  kinds: Uint8Array,
-  revision: number,
-  attributes: Attributes | undefined,
-]
 
 /** What became of an event. */
 export type Applied = { readonly kind: 'applied' | 'duplicate' | 'catalogue_full' }
