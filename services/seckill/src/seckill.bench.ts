@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchRow, BenchTable } from '@spate/runtime/bench'
@@ -121,13 +121,69 @@ export async function run(): Promise<BenchTable> {
   return {
     name: 'seckill',
     title: 'Seckill: purchases inside the engine',
-    rows: [...rows.map(({ label, figures }) => ({ label, figures })), ...(await growth())],
+    rows: [
+      ...rows.map(({ label, figures }) => ({ label, figures })),
+      ...(await byCampaigns()),
+      ...(await batching()),
+      ...(await growth()),
+    ],
     notes: [
       `${flight} purchases under way, each by a buyer of its own; median of ${rounds} rounds (least..most).`,
       'Ledger: every answer after fdatasync of its events. Redis controls: pipelined by turn over a UNIX socket.',
       'Control scripts keep no idempotency key, no expiry, no window and no chain of hashes.',
     ],
   }
+}
+
+/** Whether many campaigns at once cost more than one. */
+async function byCampaigns(): Promise<BenchRow[]> {
+  const rows: BenchRow[] = []
+  for (const count of [1, 10, 1000]) {
+    const row = await withLedger(async (ledger) => {
+      for (let n = 0; n < count; n++) await campaign(ledger, `p-${n}`, 1e8)
+      return await rowOf(`ledger, durable, ${count} campaign(s)`, 100_000, (n) =>
+        ledger.purchase({
+          userId: `u-${n}`,
+          productId: `p-${n % count}`,
+          quantity: 1,
+          key: '',
+          ticket: '',
+        }),
+      )
+    })
+    rows.push({ label: row.label, figures: row.figures })
+  }
+  return rows
+}
+
+/** What the way through turn and batch adds to a purchase that is alone: beside one write and fdatasync. */
+async function batching(): Promise<BenchRow[]> {
+  return await withLedger(async (ledger, { folder }) => {
+    await campaign(ledger, 'p', 1e8)
+    const file = await open(join(folder, 'control'), 'w')
+    const bytes = Buffer.alloc(120)
+    const alone: number[] = []
+    const control: number[] = []
+    for (let n = 0; n < 1000; n++) {
+      const startMs = systemClock.elapsed()
+      await ledger.purchase({ userId: `u-${n}`, productId: 'p', quantity: 1, key: '', ticket: '' })
+      const middleMs = systemClock.elapsed()
+      await file.write(bytes)
+      await file.datasync()
+      alone.push(middleMs - startMs)
+      control.push(systemClock.elapsed() - middleMs)
+    }
+    await file.close()
+    const p50 = (values: number[]): number => values.toSorted((a, b) => a - b)[500] ?? 0
+    const added = (p50(alone) - p50(control)).toFixed(2)
+    const figures = { P50: p50(alone).toFixed(2), 'control P50': p50(control).toFixed(2) }
+    return [
+      {
+        label: 'one purchase at a time; control: write + fdatasync',
+        figures: { ...figures, 'added ms': added },
+      },
+    ]
+  })
 }
 
 /** Rate, memory and recovery as the book grows. */
