@@ -8,14 +8,14 @@ import { readEvent } from '../domain/event-codec.ts'
  * event (f64), the events, and the chain's link over them. Version 1 had a link an event, which
  * cost as much as the decision itself and told no more: a record is durable whole or not at all.
  */
-const version = 2
+export const recordVersion = 2
 /** Bytes before the events. */
 const headBytes = 9
 
 /** Begins a record whose first event has this number. */
 export function beginRecord(writer: ByteWriter, firstSequence: number): void {
   writer.reset()
-  writer.u8(version)
+  writer.u8(recordVersion)
   writer.f64(firstSequence)
 }
 
@@ -40,8 +40,8 @@ export type SeeEvent = (event: SaleEvent, sequence: number) => void
 export function readRecord(payload: Uint8Array, see: SeeEvent): void {
   const reader = new ByteReader(payload)
   const written = reader.u8()
-  if (written !== version)
-    throw new RangeError(`the record has version ${written}; this program reads ${version}`)
+  if (written !== recordVersion)
+    throw new RangeError(`the record has version ${written}; this program reads ${recordVersion}`)
   let sequence = reader.f64()
   while (reader.left > linkBytes) see(readEvent(reader), sequence++)
 }

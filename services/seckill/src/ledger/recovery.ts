@@ -5,7 +5,7 @@ import { Chain, linkBytes } from '../domain/chain.ts'
 import { Sale } from '../domain/sale.ts'
 import { secretBytes } from '@spate/runtime/chance'
 import { readSnapshot, writeSnapshot } from '../domain/snapshot.ts'
-import { follows, readRecord } from './record.ts'
+import { follows, readRecord, recordVersion } from './record.ts'
 
 /** What opening a ledger found. */
 export interface LedgerRecovery {
@@ -39,6 +39,11 @@ export async function recoverSale(journal: Journal, clock: Clock): Promise<Ledge
   }
   const snapshotSequence = sale.sequence
   await journal.replay((snapshot?.sequence ?? 0) + 1, (record, payload) => {
+    if (payload[0] !== recordVersion)
+      throw new Fault(
+        'data_corrupt',
+        `the ledger has records of version ${payload[0]}, this program reads ${recordVersion}: use another data folder`,
+      )
     if (!follows(payload, chain)) throw broken(record, 'the chain of hashes does not fit')
     readRecord(payload, (event, sequence) => {
       if (sequence !== sale.sequence + 1) throw broken(record, `event ${sequence} is out of order`)
