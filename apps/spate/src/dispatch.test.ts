@@ -138,6 +138,13 @@ test('a fault is told in one line with what to do next; a bug shows its stack', 
   })
   assert.equal(bug.code, 1)
   assert.match(bug.err, /a bug, please report it\nTypeError: undefined is not a function\n +at /)
+  const refused = await type('edge', {}, () => {
+    throw Object.assign(new Error("EACCES: permission denied, mkdir '/x'"), { code: 'EACCES' })
+  })
+  assert.deepEqual(
+    [refused.code, refused.err],
+    [1, "spate edge: EACCES: permission denied, mkdir '/x'\n"],
+  )
 })
 
 test('the settings file that init writes is one that every program accepts', async () => {

@@ -228,11 +228,12 @@ function told(caught: unknown, name: string, host: Host): number {
     return 2
   }
   if (fault.code === 'internal') {
-    const cause =
-      fault.cause instanceof Error ? (fault.cause.stack ?? fault.cause.message) : fault.message
-    const code = errorCode(fault.cause)
+    const { cause } = fault
+    // What the system refused is told by its message: EACCES: permission denied, mkdir '...'.
+    const known = cause instanceof Error && errorCode(cause) !== undefined
+    const trace = cause instanceof Error ? (cause.stack ?? cause.message) : fault.message
     host.writeError(
-      `spate ${name}: ${code === undefined ? 'a bug, please report it' : code}\n${cause}\n`,
+      `spate ${name}: ${known ? cause.message : `a bug, please report it\n${trace}`}\n`,
     )
     return 1
   }
