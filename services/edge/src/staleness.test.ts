@@ -9,9 +9,12 @@ async function settled(it: TestEdge): Promise<void> {
 
 test('stale-while-revalidate answers at once and fetches once in the background (RFC 5861 3)', async () => {
   let version = 1
+  const waveOver = Promise.withResolvers<void>()
   const it = await startTestEdge((request, response) => {
     const headers = { 'cache-control': 'max-age=10, stale-while-revalidate=60' }
-    setTimeout(() => plain(`v${version}`, headers)(request, response), version === 1 ? 0 : 50)
+    const answer = (): void => plain(`v${version}`, headers)(request, response)
+    if (version === 1) answer()
+    else void waveOver.promise.then(answer)
   })
   await it.get('/a')
   version = 2
@@ -22,6 +25,7 @@ test('stale-while-revalidate answers at once and fetches once in the background 
     wave[0]?.headers['cache-status'] ?? '',
     /hit; ttl=-1; .*detail=stale-while-revalidate/,
   )
+  waveOver.resolve()
   await settled(it)
   assert.equal(it.origin.requests.length, 2)
   assert.equal((await it.get('/a')).body, 'v2')
