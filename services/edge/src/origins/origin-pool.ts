@@ -8,6 +8,9 @@ import { OriginMember } from './origin-member.ts'
 import { OriginSet } from './origin-set.ts'
 import { originSettings, type OriginSettings } from './settings.ts'
 
+/** How many times as many failures in a row a lone origin may have. */
+const loneOriginPatience = 10
+
 /** What origins need of their surroundings. */
 export interface OriginSurroundings {
   readonly clock: Clock
@@ -80,8 +83,10 @@ export class OriginPool {
       bodyMs: settings.originBodyMs,
       headerBytesMax: originHeadBytesMax,
     }
+    // Nobody stands in for a lone origin: a few paths that break off must not take all others away.
+    const patience = urls.length === 1 ? loneOriginPatience : 1
     const breaker = {
-      failuresMax: settings.breakerFailuresMax,
+      failuresMax: settings.breakerFailuresMax * patience,
       openMs: settings.breakerOpenMs,
       errorShareMax: settings.originErrorShareMax,
     }

@@ -71,9 +71,15 @@ export const originSettings: TableOf<OriginSettings> = {
     1,
     'Share of errors among the recent answers of one of several origins above which it is put out',
   ),
-  breakerFailuresMax: integer(5, 1, 1000, 'Failures in a row after which an origin is left alone', {
-    unit: 'failures',
-  }),
+  breakerFailuresMax: integer(
+    5,
+    1,
+    1000,
+    'Failures in a row after which an origin is left alone; ten times as many where it is the only one',
+    {
+      unit: 'failures',
+    },
+  ),
   breakerOpenMs: duration(2000, 100, 600_000, 'Time until a failed origin is probed again'),
   healthPath: text(undefined, 'Path that each origin is asked for to see whether it is well', {
     pattern: /^\/[!-~]*$/,
