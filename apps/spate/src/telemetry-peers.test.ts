@@ -34,7 +34,7 @@ async function program(name: string, handler: (request: Request, call: Call) => 
   const routes = [
     {
       method: 'GET',
-      path: '/work/{how}',
+      path: '/task/{how}',
       handler: (request: Request) => handler(request, call),
     },
     ...telemetryRoutes(telemetry, token),
@@ -93,7 +93,7 @@ test('an error that only the leaf of three saw is kept on all three', async (t) 
   t.after(() => plain.close())
   for (let at = 1; at <= 400; at++)
     await plain
-      .fetch(`${front.url}/work/${at % 20 === 0 ? 'badly' : 'well'}`, {
+      .fetch(`${front.url}/task/${at % 20 === 0 ? 'badly' : 'well'}`, {
         headers: { traceparent: `00-${traceId(at)}-051581bf3cb55c13-00` },
       })
       .then((answer) => answer.text())
