@@ -11,8 +11,6 @@ import { AggregationType, MeterProvider, MetricReader } from '@opentelemetry/sdk
 import type { BenchTable } from '@spate/runtime/bench'
 import { systemClock } from '@spate/runtime/clock'
 import { metricNames } from './names.ts'
-import { createOtlpExporter } from './otlp/exporter.ts'
-import { startReceiver } from './otlp/receiver.ts'
 import { RowWriter } from './otlp/row-writer.ts'
 import type { SamplingOptions } from './sampler.ts'
 import { rowBytes } from './span-rows.ts'
@@ -88,47 +86,8 @@ function child(telemetry: Telemetry): (at: number) => void {
   }
 }
 
-/** The longest of all turns of the event loop while 1000 spans are cut, gzipped and posted, in ms. */
-async function flushStall(): Promise<string> {
-  const stalls: number[] = []
-  const receiver = await startReceiver({ httpPort: 0, sinks: { spans: () => {} } })
-  for (let round = 0; round < rounds; round++) {
-    const exporter = await createOtlpExporter({
-      url: `http://127.0.0.1:${receiver.httpPort}`,
-      protocol: 'http/protobuf',
-      batchSpans: 10_000,
-    })
-    const telemetry = createTelemetry({
-      serviceName: 'bench',
-      sampling: { strategy: 'fixed', rate: 1 },
-      exporters: [exporter],
-    })
-    const one = request(telemetry)
-    for (let at = 0; at < 1000; at++) one(at)
-    let longest = 0
-    let last = systemClock.elapsed()
-    let flushing = true
-    const turn = (): void => {
-      const now = systemClock.elapsed()
-      longest = Math.max(longest, now - last)
-      last = now
-      if (flushing) setImmediate(turn)
-    }
-    const flushed = exporter.flush()
-    turn()
-    await flushed
-    flushing = false
-    stalls.push(longest)
-    await telemetry.shutdown()
-  }
-  await receiver.close()
-  stalls.sort((left, right) => left - right)
-  const ms = (at: number): string => (stalls[at] ?? 0).toFixed(2)
-  return `${ms(0)} ms (median ${ms(rounds >> 1)})`
-}
-
 /** Cost of one request, one span, one measurement: ours beside the official SDK. */
-export async function run(): Promise<BenchTable> {
+export function run(): Promise<BenchTable> {
   const rows: { label: string; figures: Record<string, string> }[] = []
   const add = (label: string, each: string): void =>
     void rows.push({ label, figures: { 'ns each': each } })
@@ -171,21 +130,19 @@ export async function run(): Promise<BenchTable> {
   )
   controls(add)
   meterControls(add)
-  add('flush of 1000 spans: the longest turn of the event loop', await flushStall())
-  return {
+  return Promise.resolve({
     name: 'telemetry',
     title: 'Telemetry: what a request, a span and a measurement cost',
     rows,
     notes: [
       'One process, in a loop, no kernel; least and median of fifteen short rounds.',
       'Controls: @opentelemetry/sdk-trace and sdk-metrics 3.1.1 by hand, no exporter, same attributes, in the same run.',
-      'The longest turn counts what other processes take of the machine too: read it on a quiet one.',
       'Encoding is the difference of the lines with and without it.',
       'A request here is ids, decision, two clock readings, histogram, counters; the control is the span alone, without a histogram.',
       'As a share of a request of 25 us: 25 ns is 0.1 %, 125 ns 0.5 %, 250 ns 1 %. Two clock readings alone are more than 0.1 %.',
       'Bytes of a minute, against spans and against points: `spate telemetry report`. In a running program the cost is `spate_telemetry_request_cost_seconds` in /metrics.',
     ],
-  }
+  })
 }
 
 /** Collects only when asked, which nobody does. */

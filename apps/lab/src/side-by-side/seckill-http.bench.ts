@@ -1,18 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join, normalize } from 'node:path'
-import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import type { BenchRow, BenchTable } from '@spate/runtime/bench'
 import { systemClock } from '@spate/runtime/clock'
 import { sendBurst, type BurstResult } from '../load-seckill-burst.ts'
+import { endProcess, lineOf, send, startNode, startProgram } from './subject-process.ts'
 
 const connections = 1000
 const buyers = 100_000
 const rounds = 3
-const root = normalize(join(import.meta.dirname, '../../../..'))
 
 /** A design under load: in a process of its own, beside the load generator. */
 interface Subject {
@@ -100,77 +94,23 @@ function rowOf(label: string, runs: readonly BurstResult[], ours: number): Bench
 }
 
 async function startSpate(): Promise<Subject> {
-  const folder = await mkdtemp(join(tmpdir(), 'spate-bench-'))
-  const program = join(root, 'apps/spate/bin/spate.mjs')
-  const child = started([program, 'seckill', '--port', '0', '--data-dir', folder])
-  const port = Number(new URL(await line(child, /"ready".*"traffic":"([^"]+)"/)).port)
-  const token = (await readFile(join(folder, 'admin-token'), 'utf8')).trim()
+  const { port, token, stop } = await startProgram(['seckill', '--grpc-port', '0'])
+  const headers = { authorization: `Bearer ${token}` }
   return {
     port,
     offer: (productId, stock) =>
-      post(port, '/seckill/campaigns', { productId, stock }, { authorization: `Bearer ${token}` }),
-    stop: async () => {
-      await ended(child)
-      await rm(folder, { recursive: true, force: true })
-    },
+      send(port, ['POST', '/seckill/campaigns', { productId, stock }], headers),
+    stop,
   }
 }
 
 async function startFourTrips(persistence: string): Promise<Subject | undefined> {
-  const child = started([join(import.meta.dirname, 'four-trips-server.ts'), persistence])
-  const port = Number(await line(child, /^(\d+)$|not installed/))
+  const child = startNode([join(import.meta.dirname, 'four-trips-server.ts'), persistence])
+  const port = Number(await lineOf(child, /^(\d+)$|not installed/))
   if (Number.isNaN(port)) return undefined
   return {
     port,
-    offer: (productId, stock) => post(port, '/stock', { productId, stock }, {}),
-    stop: () => ended(child),
+    offer: (productId, stock) => send(port, ['POST', '/stock', { productId, stock }]),
+    stop: () => endProcess(child),
   }
-}
-
-function started(words: readonly string[]): ChildProcess {
-  return spawn('node', words, { stdio: ['ignore', 'pipe', 'inherit'] })
-}
-
-/** What `form` caught of the first line of `child`'s output that it fits. */
-async function line(child: ChildProcess, form: RegExp): Promise<string> {
-  assertPiped(child)
-  for await (const each of createInterface({ input: child.stdout })) {
-    const found = form.exec(each)
-    if (!found) continue
-    child.stdout.resume()
-    return found[1] ?? ''
-  }
-  throw new Error('the program ended before it was ready')
-}
-
-function assertPiped(
-  child: ChildProcess,
-): asserts child is ChildProcess & { stdout: NonNullable<ChildProcess['stdout']> } {
-  if (!child.stdout) throw new Error('its output is not piped')
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  child.kill('SIGTERM')
-  if (child.exitCode === null) await once(child, 'exit')
-}
-
-function post(
-  port: number,
-  path: string,
-  body: object,
-  headers: Readonly<Record<string, string>>,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const all = { 'content-type': 'application/json', ...headers }
-  const sending = request({ port, path, method: 'POST', headers: all }, (response) => {
-    response.resume()
-    response.once('end', () =>
-      (response.statusCode ?? 500) < 300
-        ? resolve()
-        : reject(new Error(`${path} answered ${response.statusCode}`)),
-    )
-  })
-  sending.once('error', reject)
-  sending.end(JSON.stringify(body))
-  return promise
 }
