@@ -14,9 +14,9 @@ export interface ProgramProcess {
   readonly port: number
   readonly token: string
   /** CPU time of the process so far, us, in the kernel's ticks of 10 ms. */
-  cpuUs(): Promise<number>
+  readonly cpuUs: () => Promise<number>
   /** Drains it and removes its data; resolves when it is gone. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /** Starts `spate NAME` on a free port and a new data folder. Rejects where it ends before it is ready. */
