@@ -29,3 +29,17 @@ export interface KeyValue {
   ): Promise<boolean>
   close(): Promise<void>
 }
+
+/** A key-value store that takes bytes too, under the same keys, and says how far back it can be trusted. */
+export interface ByteKeyValue extends KeyValue {
+  /** The value as bytes (text as UTF-8); undefined where there is none or its time is over. */
+  getBytes(key: string): Promise<Uint8Array | undefined>
+  /** As `set`. `value` must not change before this settles. */
+  setBytes(key: string, value: Uint8Array, options?: KeepOptions): Promise<void>
+  /**
+   * Names the unbroken life of the store: another name means that what was acknowledged before may be
+   * lost, or be back as it once was (a restart from an older file, a failover). Undefined while the
+   * store is away.
+   */
+  readonly history: string | undefined
+}

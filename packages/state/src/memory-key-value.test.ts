@@ -10,6 +10,7 @@ import { MemoryKeyValue } from './memory-key-value.ts'
 keyValueConformance('memory', async () => {
   const clock = new VirtualClock()
   return {
+    clock,
     store: new MemoryKeyValue({ clock }),
     wait: async (durationMs) => clock.advance(durationMs),
   }

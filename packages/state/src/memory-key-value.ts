@@ -1,21 +1,21 @@
 import type { Clock, Timer } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 
-import type { KeepOptions, KeyValue } from './key-value.ts'
+import type { ByteKeyValue, KeepOptions } from './key-value.ts'
 
 /** Limits of the memory store. */
 export interface MemoryKeyValueOptions {
   readonly clock: Clock
   /** Most entries. Default 1,000,000. */
   readonly entriesMax?: number
-  /** Most bytes of keys and values, two a character. Default 256 MiB. */
+  /** Most bytes of keys and values, text at two a character. Default 256 MiB. */
   readonly bytesMax?: number
   /** How often values whose time is over are removed. Default 1 s. */
   readonly sweepMs?: number
 }
 
 interface Entry {
-  value: string
+  value: string | Uint8Array
   /** Monotonic time it ends; Infinity where it does not. */
   endsMs: number
 }
@@ -24,7 +24,9 @@ interface Entry {
  * A key-value store in this process's memory. It never evicts: a store that forgets a limit or a
  * token would be wrong, so a full one refuses with `overloaded`.
  */
-export class MemoryKeyValue implements KeyValue {
+export class MemoryKeyValue implements ByteKeyValue {
+  /** This process is the store: its life is one. */
+  readonly history = 'memory'
   readonly #clock: Clock
   readonly #entriesMax: number
   readonly #bytesMax: number
@@ -45,10 +47,19 @@ export class MemoryKeyValue implements KeyValue {
   }
 
   async get(key: string): Promise<string | undefined> {
-    return this.#live(key)?.value
+    return asText(this.#live(key)?.value)
+  }
+
+  async getBytes(key: string): Promise<Uint8Array | undefined> {
+    const value = this.#live(key)?.value
+    return typeof value === 'string' ? Buffer.from(value) : value
   }
 
   async set(key: string, value: string, options: KeepOptions = {}): Promise<void> {
+    this.#put(key, value, this.#ends(options))
+  }
+
+  async setBytes(key: string, value: Uint8Array, options: KeepOptions = {}): Promise<void> {
     this.#put(key, value, this.#ends(options))
   }
 
@@ -60,7 +71,7 @@ export class MemoryKeyValue implements KeyValue {
 
   async increment(key: string, by: number, options: KeepOptions = {}): Promise<number> {
     const entry = this.#live(key)
-    const before = entry ? Number(entry.value) : 0
+    const before = entry ? Number(asText(entry.value)) : 0
     if (!Number.isSafeInteger(before)) throw new Fault('conflict', 'the value is not a number')
     const sum = before + by
     this.#put(key, String(sum), entry ? entry.endsMs : this.#ends(options))
@@ -73,7 +84,7 @@ export class MemoryKeyValue implements KeyValue {
     next: string,
     options: KeepOptions = {},
   ): Promise<boolean> {
-    if (this.#live(key)?.value !== expected) return false
+    if (asText(this.#live(key)?.value) !== expected) return false
     this.#put(key, next, this.#ends(options))
     return true
   }
@@ -95,9 +106,9 @@ export class MemoryKeyValue implements KeyValue {
     return undefined
   }
 
-  #put(key: string, value: string, endsMs: number): void {
+  #put(key: string, value: string | Uint8Array, endsMs: number): void {
     const entry = this.#entries.get(key)
-    const grows = entry ? (value.length - entry.value.length) * 2 : (key.length + value.length) * 2
+    const grows = entry ? sizeOf(value) - sizeOf(entry.value) : sizeOf(key) + sizeOf(value)
     if (!this.#fits(entry, grows)) {
       this.#sweep()
       if (!this.#fits(entry, grows))
@@ -117,11 +128,19 @@ export class MemoryKeyValue implements KeyValue {
 
   #drop(key: string, entry: Entry): void {
     this.#entries.delete(key)
-    this.#bytes -= (key.length + entry.value.length) * 2
+    this.#bytes -= sizeOf(key) + sizeOf(entry.value)
   }
 
   #sweep(): void {
     const nowMs = this.#clock.elapsed()
     for (const [key, entry] of this.#entries) if (entry.endsMs <= nowMs) this.#drop(key, entry)
   }
+}
+
+function sizeOf(value: string | Uint8Array): number {
+  return typeof value === 'string' ? value.length * 2 : value.length
+}
+
+function asText(value: string | Uint8Array | undefined): string | undefined {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : value
 }
