@@ -51,7 +51,7 @@ function recorded(): RequestListener {
     }
     const exchange = telemetry.beginServer(view, get('traceparent'), get('tracestate'))
     response.once('finish', () => exchange.end(response.statusCode, '/items/{id}'))
-    exchange.run(() => void plain(request, response))
+    exchange.run(() => plain(request, response))
   }
 }
 
