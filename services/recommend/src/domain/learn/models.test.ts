@@ -8,7 +8,7 @@ import { weightBetween } from '../recall/linear-model.ts'
 import { listFigures } from '../metrics.ts'
 import { Popularity } from '../recall/popularity.ts'
 import { cut } from './task.ts'
-import { choose, headFor, trainingDefaults } from './training.ts'
+import { choose, headFor, sampled, trainingDefaults } from './training.ts'
 
 const chance = new SeededChance(20261123)
 
@@ -149,4 +149,22 @@ test('a validation cut holds out what its task asks for, and nothing else', () =
 test('where what comes next is certain, the chosen blend finds it', () => {
   const chosen = choose(ring(200, 30, 6), { ...trainingDefaults, timed: false })
   assert.ok(chosen.scores.blend > 0.95, `reached ${chosen.scores.blend}`)
+})
+
+test('a sample has whole users, about as many events as asked for, and all of them where that is enough', () => {
+  const data = ring(50, 20, 8)
+  for (const most of [8, 40, 399]) {
+    const some = sampled(data, most)
+    const users = some.start.length - 1
+    assert.ok(some.items.length <= most && some.items.length > most - 8, `${some.items.length}`)
+    assert.equal(some.timesMs.length, users * 8)
+    for (let user = 0; user < users; user++)
+      for (let at = 1; at < 8; at++)
+        assert.equal(
+          some.items[user * 8 + at],
+          ((some.items[user * 8 + at - 1] as number) + 1) % 20,
+        )
+  }
+  assert.equal(sampled(data, 400), data)
+  assert.equal(sampled(data, 401), data)
 })

@@ -52,7 +52,7 @@ export function selectBlends(input: SelectionInput): {
   readonly whole: Selected
 } {
   const { voices, repeats } = input
-  const sheets = makeSheets(voices, input.trials, input.knowledge)
+  const sheets = makeSheets(voices, input.trials, input.knowledge, repeats)
   const fresh = selectOn(voices, sheets.fresh, ({ channel }) => channel !== 'again')
   return { fresh, whole: repeats ? selectOn(voices, sheets.whole, () => true) : fresh }
 }
@@ -246,48 +246,74 @@ function makeSheets(
   voices: readonly Voice[],
   trials: readonly Trial[],
   knowledge: Knowledge,
+  repeats: boolean,
 ): Sheets {
   const pool = new BoardPool()
   const { itemCount } = knowledge
+  const maker = new SheetMaker(itemCount)
   const fresh: Sheet[] = []
   const whole: Sheet[] = []
   for (const { asker, wanted } of trials) {
-    const boards = voices.map((voice) => {
-      const board = pool.take(itemCount)
-      speak(voice, knowledge, asker, board)
-      return board
-    })
     const had = new Set(asker.history.items)
     const unmet = wanted.filter((item) => !had.has(item))
-    if (unmet.length > 0) fresh.push(sheetOf(boards, itemCount, unmet, (item) => !had.has(item)))
-    if (wanted.length > 0) whole.push(sheetOf(boards, itemCount, wanted, () => true))
-    for (const board of boards) pool.give(board)
+    const answers = voices.map((voice): Answer => {
+      const board = pool.take(itemCount)
+      speak(voice, knowledge, asker, board)
+      // Ranked once: what the user had is left out of the lists that want it so.
+      const most = repeats ? perVoiceMax + had.size : perVoiceMax
+      const allowed = repeats ? () => true : (item: number): boolean => !had.has(item)
+      const best = topOf(board, most, allowed).map(({ item }) => item)
+      return { board, deviation: board.deviation(itemCount), best }
+    })
+    if (unmet.length > 0) fresh.push(maker.sheetOf(answers, unmet, (item) => !had.has(item)))
+    if (repeats && wanted.length > 0) whole.push(maker.sheetOf(answers, wanted, () => true))
+    for (const { board } of answers) pool.give(board)
   }
   return { fresh, whole }
 }
 
-function sheetOf(
-  boards: readonly Scores[],
-  itemCount: number,
-  wanted: readonly number[],
-  allowed: (item: number) => boolean,
-): Sheet {
-  const columns = new Map<number, number>()
-  for (const board of boards) {
-    for (const { item } of topOf(board, perVoiceMax, allowed))
-      if (!columns.has(item)) columns.set(item, columns.size)
+/** What a voice says in a trial. */
+interface Answer {
+  readonly board: Scores
+  readonly deviation: number
+  /** Items, best first: enough of them for `perVoiceMax` that the user never had. */
+  readonly best: readonly number[]
+}
+
+/** Makes sheets in room of its own. */
+class SheetMaker {
+  /** Column of each item of the sheet in the making, plus one; 0: none. */
+  readonly #columnOf: Uint32Array
+
+  constructor(items: number) {
+    this.#columnOf = new Uint32Array(items)
   }
-  const values = new Float32Array(boards.length * columns.size)
-  boards.forEach((board, voice) => {
-    const deviation = board.deviation(itemCount)
-    if (deviation === 0) return
-    const row = voice * columns.size
-    for (const [item, column] of columns)
-      values[row + column] = (board.values[item] as number) / deviation
-  })
-  return {
-    values,
-    candidates: columns.size,
-    wanted: wanted.map((item) => columns.get(item) ?? -1),
+
+  sheetOf(
+    answers: readonly Answer[],
+    wanted: readonly number[],
+    allowed: (item: number) => boolean,
+  ): Sheet {
+    const columnOf = this.#columnOf
+    const items: number[] = []
+    for (const { best } of answers) {
+      let taken = 0
+      for (const item of best) {
+        if (taken === perVoiceMax) break
+        if (!allowed(item)) continue
+        taken++
+        if (columnOf[item] === 0) columnOf[item] = items.push(item)
+      }
+    }
+    const values = new Float32Array(answers.length * items.length)
+    answers.forEach(({ board, deviation }, voice) => {
+      if (deviation === 0) return
+      const row = voice * items.length
+      for (let column = 0; column < items.length; column++)
+        values[row + column] = (board.values[items[column] as number] as number) / deviation
+    })
+    const columns = wanted.map((item) => (columnOf[item] ?? 0) - 1)
+    for (const item of items) columnOf[item] = 0
+    return { values, candidates: items.length, wanted: columns }
   }
 }

@@ -50,6 +50,12 @@ const wantedMax = 12_000
 /** Below this there is nothing to choose by. */
 const trialsMin = 20
 
+/**
+ * Events the models of the choice learn from at most: which voices are heard, and how loud, shows on
+ * a part of the users as on all of them, and the time of choosing is bounded.
+ */
+const learntFromMax = 400_000
+
 /** What a validation cut decided. */
 export type Choice = Omit<Trained, 'models'>
 
@@ -73,7 +79,7 @@ export function choose(
   const content = said.content && new ContentIndex(said.content)
   const latest = said.latest && new Latest(said.latest)
   const knowledge = {
-    ...knowledgeOf(rest, trainModels(rest, options)),
+    ...knowledgeOf(rest, trainModels(sampled(rest, learntFromMax), options)),
     ...(content ? { content } : {}),
     ...(latest ? { latest } : {}),
   }
@@ -94,6 +100,35 @@ export function choose(
   }
 }
 
+/** Every user, or evenly spread ones with about `most` events together. Deterministic. */
+export function sampled(interactions: Interactions, most: number): Interactions {
+  const { start, items, timesMs, itemCount } = interactions
+  const users = start.length - 1
+  const share = most / items.length
+  if (share >= 1) return interactions
+  const taken: number[] = []
+  for (let user = 0; user < users; user++)
+    if (Math.floor((user + 1) * share) > Math.floor(user * share)) taken.push(user)
+  const length = taken.reduce(
+    (sum, user) => sum + (start[user + 1] as number) - (start[user] as number),
+    0,
+  )
+  const out = {
+    itemCount,
+    start: new Uint32Array(taken.length + 1),
+    items: new Uint32Array(length),
+    timesMs: new Float64Array(length),
+  }
+  let at = 0
+  taken.forEach((user, row) => {
+    const [from, to] = [start[user], start[user + 1]]
+    out.items.set(items.subarray(from, to), at)
+    out.timesMs.set(timesMs.subarray(from, to), at)
+    out.start[row + 1] = at += (to as number) - (from as number)
+  })
+  return out
+}
+
 /** What is known of items beside the events. */
 export interface Said {
   readonly content?: ContentState
@@ -105,15 +140,31 @@ export const repeatShareMin = 0.01
 
 /** All batch models of `interactions`. */
 export function trainModels(interactions: Interactions, options: TrainingOptions): Models {
+  const makers = modelMakers(interactions, options)
+  if (!makers) return {}
+  const { ease, next, walk, factors } = makers
+  return { ease: ease(), next: next(), walk: walk(), factors: factors() }
+}
+
+/** What makes each batch model; undefined where there is nothing to learn from. */
+export function modelMakers(
+  interactions: Interactions,
+  options: TrainingOptions,
+): ModelMakers | undefined {
   const sets = itemSets(interactions, rowMax)
   const head = headItems(sets, Math.min(options.headItemsMax, headFor(sets.items.length)))
-  if (head.length === 0) return {}
+  if (head.length === 0) return undefined
   return {
-    ease: trainEase(sets, head, easeLambda),
-    next: trainNextItem(interactions, head, nextItemDefaults),
-    walk: trainWalk(sets, walkDefaults),
-    factors: trainFactors(sets, factorDefaults),
+    ease: () => trainEase(sets, head, easeLambda),
+    next: () => trainNextItem(interactions, head, nextItemDefaults),
+    walk: () => trainWalk(sets, walkDefaults),
+    factors: () => trainFactors(sets, factorDefaults),
   }
+}
+
+/** One maker a model. */
+export type ModelMakers = {
+  readonly [Name in keyof Models]-?: () => NonNullable<Models[Name]>
 }
 
 const easeLambda = 500

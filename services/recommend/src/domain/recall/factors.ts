@@ -1,15 +1,12 @@
 import type { ItemSets } from './interactions.ts'
 import { usersByItem } from './interactions.ts'
 import type { WeightedItems } from './profile.ts'
+import { RowSolver, type RowSolverOptions } from './row-solver.ts'
 import type { Scores } from './scores.ts'
 
 /** Shape of the factorisation. */
-export interface FactorOptions {
-  readonly factors: number
+export interface FactorOptions extends RowSolverOptions {
   readonly rounds: number
-  /** Weight of what was not chosen, against 1 for what was. */
-  readonly unseen: number
-  readonly lambda: number
 }
 
 /** Shipped shape. */
@@ -20,7 +17,7 @@ export interface FactorModel {
   readonly factors: number
   /** Row-major items x factors. */
   readonly items: Float32Array
-  /** unseen * Y'Y, lower triangle row by row. */
+  /** unseen * Y'Y, row by row as `RowSolver` has it. */
   readonly gram: Float64Array
   readonly options: FactorOptions
 }
@@ -43,16 +40,47 @@ export function trainFactors(sets: ItemSets, options: FactorOptions): FactorMode
   const items = new Float32Array(sets.itemCount * factors)
   for (let at = 0; at < items.length; at++) items[at] = 0.1 * noise(at)
   const people = new Float32Array(users * factors)
-  const solver = new RowSolver(options)
+  const solver = solverOf(options)
   for (let round = 0; round < options.rounds; round++) {
-    solver.solveAll(people, users, { start: sets.start, columns: sets.items, of: items })
-    solver.solveAll(items, sets.itemCount, {
+    solveAll(solver, people, { start: sets.start, columns: sets.items, of: items, factors })
+    solveAll(solver, items, {
       start: transposed.start,
       columns: transposed.users,
       of: people,
+      factors,
     })
   }
   return { factors, items, gram: solver.gramOf(items), options }
+}
+
+/** Solves every row of `target` against the vectors it chose. */
+function solveAll(
+  solver: RowSolver,
+  target: Float32Array,
+  side: {
+    readonly start: Uint32Array
+    readonly columns: Uint32Array
+    readonly of: Float32Array
+    readonly factors: number
+  },
+): void {
+  const { start, columns, of, factors } = side
+  const gram = solver.gramOf(of)
+  const others = of.length / factors
+  for (let row = 0; row + 1 < start.length; row++) {
+    const from = start[row] as number
+    const to = start[row + 1] as number
+    const vector = from === to ? undefined : solver.solve(gram, of, columns, { from, to, others })
+    for (let k = 0; k < factors; k++) target[row * factors + k] = vector?.[k] ?? 0
+  }
+}
+
+/** The solver used last: a user's vector is worked out in every request. */
+let lastSolver: { readonly options: FactorOptions; readonly solver: RowSolver } | undefined
+
+function solverOf(options: FactorOptions): RowSolver {
+  if (lastSolver?.options !== options) lastSolver = { options, solver: new RowSolver(options) }
+  return lastSolver.solver
 }
 
 /** A fixed pseudo-random number in [-1, 1) for each place. */
@@ -62,18 +90,21 @@ function noise(at: number): number {
   return ((hash ^ (hash >>> 13)) >>> 0) / 2_147_483_648 - 1
 }
 
-/** The vector of somebody with `history`: one step of the very training. O(history x factors^2). */
+/**
+ * The vector of somebody with `history`: one step of the very training. In room that the next call
+ * uses again. O(history x factors^2).
+ */
 export function foldIn(model: FactorModel, history: WeightedItems): Float64Array {
-  const solver = new RowSolver(model.options)
-  solver.begin(model.gram)
-  let rows = 0
-  for (let at = 0; at < history.items.length; at++) {
-    const item = history.items[at] as number
-    if ((item + 1) * model.factors > model.items.length) continue
-    solver.take(model.items, item, history.weights[at] as number)
-    rows++
-  }
-  return solver.solve(rows, model.items.length / model.factors)
+  const known = model.items.length / model.factors
+  const rows: number[] = []
+  const weights: number[] = []
+  history.items.forEach((item, at) => {
+    if (item >= known) return
+    rows.push(item)
+    weights.push(history.weights[at] as number)
+  })
+  const chosen = { from: 0, to: rows.length, weights, others: known }
+  return solverOf(model.options).solve(model.gram, model.items, rows, chosen)
 }
 
 /** Adds the best `namedMax` items by their product with the user's vector. O(items x factors). */
@@ -83,11 +114,19 @@ export function scoreFactors(model: FactorModel, history: WeightedItems, out: Sc
   const vector = foldIn(model, history)
   const count = Math.min(items.length / factors, scannedMax)
   if (room.length < count) room = new Float32Array(count)
+  const whole = factors - (factors % 4)
   for (let item = 0; item < count; item++) {
-    let sum = 0
     const start = item * factors
-    for (let k = 0; k < factors; k++) sum += (vector[k] as number) * (items[start + k] as number)
-    room[item] = sum
+    // Four sums side by side: one alone would wait for itself at every step.
+    let [a, b, c, d] = [0, 0, 0, 0]
+    for (let k = 0; k < whole; k += 4) {
+      a += (vector[k] as number) * (items[start + k] as number)
+      b += (vector[k + 1] as number) * (items[start + k + 1] as number)
+      c += (vector[k + 2] as number) * (items[start + k + 2] as number)
+      d += (vector[k + 3] as number) * (items[start + k + 3] as number)
+    }
+    for (let k = whole; k < factors; k++) a += (vector[k] as number) * (items[start + k] as number)
+    room[item] = a + b + (c + d)
   }
   const bar = count <= namedMax ? -Infinity : barOf(room.subarray(0, count), namedMax)
   for (let item = 0; item < count; item++) {
@@ -115,110 +154,6 @@ function barOf(values: Float32Array, most: number): number {
     if (passed >= most) return bucket / scale
   }
   return 0
-}
-
-/** Solves one row's regularised least squares at a time, in buffers of its own. */
-class RowSolver {
-  readonly #options: FactorOptions
-  /** Lower triangle, row by row. */
-  readonly #matrix: Float64Array
-  readonly #right: Float64Array
-
-  constructor(options: FactorOptions) {
-    const { factors } = options
-    this.#options = options
-    this.#matrix = new Float64Array((factors * (factors + 1)) / 2)
-    this.#right = new Float64Array(factors)
-  }
-
-  /** unseen * V'V of the rows of `vectors`, lower triangle. */
-  gramOf(vectors: Float32Array): Float64Array {
-    const { factors, unseen } = this.#options
-    const gram = new Float64Array(this.#matrix.length)
-    for (let start = 0; start < vectors.length; start += factors)
-      addSquare(gram, vectors, start, { factors, weight: unseen })
-    return gram
-  }
-
-  solveAll(
-    target: Float32Array,
-    rows: number,
-    from: { readonly start: Uint32Array; readonly columns: Uint32Array; readonly of: Float32Array },
-  ): void {
-    const { factors } = this.#options
-    const gram = this.gramOf(from.of)
-    const others = from.of.length / factors
-    for (let row = 0; row < rows; row++) {
-      const first = from.start[row] as number
-      const end = from.start[row + 1] as number
-      if (first === end) {
-        target.fill(0, row * factors, (row + 1) * factors)
-        continue
-      }
-      this.begin(gram)
-      for (let at = first; at < end; at++) this.take(from.of, from.columns[at] as number, 1)
-      target.set(this.solve(end - first, others), row * factors)
-    }
-  }
-
-  begin(gram: Float64Array): void {
-    this.#matrix.set(gram)
-    this.#right.fill(0)
-  }
-
-  /** A chosen thing, `weight` as sure as one of the training. */
-  take(vectors: Float32Array, row: number, weight: number): void {
-    const { factors } = this.#options
-    const start = row * factors
-    addSquare(this.#matrix, vectors, start, { factors, weight })
-    for (let k = 0; k < factors; k++)
-      this.#right[k] = (this.#right[k] as number) + weight * (vectors[start + k] as number)
-  }
-
-  /** The solution by Cholesky; the buffers are used up. */
-  solve(chosen: number, others: number): Float64Array {
-    const { factors, unseen, lambda } = this.#options
-    const matrix = this.#matrix
-    const x = this.#right
-    const ridge = lambda * (chosen + unseen * others)
-    for (let row = 0, diagonal = 0; row < factors; row++, diagonal += row + 1)
-      matrix[diagonal] = (matrix[diagonal] as number) + ridge
-    for (let row = 0, start = 0; row < factors; start += ++row) {
-      for (let column = 0, other = 0; column <= row; other += ++column) {
-        let sum = matrix[start + column] as number
-        for (let k = 0; k < column; k++)
-          sum -= (matrix[start + k] as number) * (matrix[other + k] as number)
-        matrix[start + column] =
-          column === row
-            ? Math.sqrt(Math.max(sum, 1e-12))
-            : sum / (matrix[other + column] as number)
-      }
-      let sum = x[row] as number
-      for (let k = 0; k < row; k++) sum -= (matrix[start + k] as number) * (x[k] as number)
-      x[row] = sum / (matrix[start + row] as number)
-    }
-    for (let row = factors - 1; row >= 0; row--) {
-      const start = (row * (row + 1)) / 2
-      const value = (x[row] as number) / (matrix[start + row] as number)
-      x[row] = value
-      for (let k = 0; k < row; k++) x[k] = (x[k] as number) - value * (matrix[start + k] as number)
-    }
-    return x
-  }
-}
-
-function addSquare(
-  matrix: Float64Array,
-  vectors: Float32Array,
-  start: number,
-  { factors, weight }: { readonly factors: number; readonly weight: number },
-): void {
-  let at = 0
-  for (let row = 0; row < factors; row++) {
-    const value = weight * (vectors[start + row] as number)
-    for (let column = 0; column <= row; column++, at++)
-      matrix[at] = (matrix[at] as number) + value * (vectors[start + column] as number)
-  }
 }
 
 /** How much `from` speaks for `to`: the product of their vectors. */

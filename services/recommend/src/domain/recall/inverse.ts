@@ -2,8 +2,8 @@ import { createKernel, type Kernel } from './kernel.ts'
 
 /** Columns swept at a time: the panels stay in the second-level cache. A multiple of 4. */
 const blockSize = 64
-/** Columns of a product made at a time. A multiple of 4. */
-const stripSize = 512
+/** Columns of a product made at a time. A multiple of 8. */
+const stripSize = 1024
 
 /** Place of (row, k) in a panel packed for the kernel: 4 rows side by side, `depth` deep. */
 function packed(row: number, k: number, depth: number): number {
@@ -20,6 +20,9 @@ export class SymmetricMatrix {
   readonly #kernel: Kernel
   readonly #panelW: number
   readonly #panelU: number
+  /** The inverse of the block that is swept, packed, and four rows of its product. */
+  readonly #block: number
+  readonly #lines: number
 
   constructor(size: number) {
     this.size = size
@@ -27,7 +30,9 @@ export class SymmetricMatrix {
     const { stride } = this
     this.#panelW = stride * stride
     this.#panelU = this.#panelW + stride * blockSize
-    this.#kernel = createKernel(this.#panelU + stride * blockSize)
+    this.#block = this.#panelU + stride * blockSize
+    this.#lines = this.#block + blockSize * blockSize
+    this.#kernel = createKernel(this.#lines + 4 * blockSize)
     for (let at = size; at < stride; at++) this.#kernel.doubles[at * stride + at] = 1
   }
 
@@ -65,65 +70,92 @@ export class SymmetricMatrix {
 
   /**
    * This matrix times `factor` (row-major by `stride`), as size x size rows packed tight: a strip of
-   * columns at a time, so that the panels stay in the cache. 2 size^3 flops in the kernel.
+   * columns at a time, so that the panels stay in the cache. 2 size^3 flops in the kernel, in single
+   * precision: the product is one of floats.
    */
   multiplied(factor: Float32Array): Float32Array {
     const { size, stride } = this
     const product = new Float32Array(size * size)
     const panelA = stride * stripSize
     const panelB = panelA + stride * blockSize
-    const strip = createKernel(panelB + stripSize * blockSize)
-    for (let first = 0; first < stride; first += stripSize) {
+    const { floats, update32 } = createKernel(Math.ceil((panelB + stripSize * blockSize) / 2))
+    for (let first = 0; first < size; first += stripSize) {
       const width = Math.min(stripSize, stride - first)
-      strip.doubles.fill(0, 0, panelA)
+      floats.fill(0, 0, panelA)
       for (let from = 0; from < stride; from += blockSize) {
         const depth = Math.min(blockSize, stride - from)
+        // The kernel takes A * B' away, so A goes in with its sign turned.
+        this.#pack(from, depth, floats, panelA, -1)
+        const tiles = Math.ceil(width / 8)
         for (let k = 0; k < depth; k++) {
           const line = (from + k) * stride + first
-          // The kernel takes A * B' away, so A goes in with its sign turned.
-          for (let row = 0; row < stride; row++)
-            strip.doubles[panelA + packed(row, k, depth)] = -this.get(row, from + k)
-          for (let column = 0; column < width; column++)
-            strip.doubles[panelB + packed(column, k, depth)] = factor[line + column] as number
+          for (let column = 0; column < tiles * 8; column++)
+            floats[panelB + (column >> 3) * 8 * depth + k * 8 + (column & 7)] =
+              column < width ? (factor[line + column] as number) : 0
         }
         for (let row = 0; row < stride; row += 4)
-          strip.update(
-            (panelA + row * depth) * 8,
-            panelB * 8,
-            row * stripSize * 8,
-            width / 4,
+          update32(
+            (panelA + row * depth) * 4,
+            panelB * 4,
+            row * stripSize * 4,
+            tiles,
             depth,
-            stripSize * 8,
+            stripSize * 4,
           )
       }
       const wide = Math.min(width, size - first)
       for (let row = 0; row < size; row++)
-        product.set(
-          strip.doubles.subarray(row * stripSize, row * stripSize + wide),
-          row * size + first,
-        )
+        product.set(floats.subarray(row * stripSize, row * stripSize + wide), row * size + first)
     }
     return product
+  }
+
+  /** Packs columns first .. first + width - 1 of the whole matrix, times `sign`, at `out[start]`. */
+  #pack(
+    first: number,
+    width: number,
+    out: Float64Array | Float32Array,
+    start: number,
+    sign: number,
+  ): void {
+    const { stride } = this
+    const { doubles } = this.#kernel
+    for (let k = 0; k < width; k++) {
+      const column = first + k
+      // Above the diagonal a column is read as the row it mirrors.
+      for (let row = 0; row < column; row++)
+        out[start + packed(row, k, width)] = sign * (doubles[column * stride + row] as number)
+      for (let row = column; row < stride; row++)
+        out[start + packed(row, k, width)] = sign * (doubles[row * stride + column] as number)
+    }
   }
 
   /** Sweeps columns first .. first + width - 1. */
   #sweep(first: number, width: number): void {
     const { stride } = this
-    const { doubles } = this.#kernel
+    const { doubles, update } = this.#kernel
     const inverse = this.#invertBlock(first, width)
-    const row = new Float64Array(width)
-    for (let at = 0; at < stride; at++) {
-      const panel = (at >> 2) * 4 * width + (at & 3)
-      for (let k = 0; k < width; k++) {
-        row[k] = this.get(at, first + k)
-        doubles[this.#panelU + panel + k * 4] = row[k] as number
-      }
-      for (let k = 0; k < width; k++) {
-        let sum = 0
-        for (let m = 0; m < width; m++)
-          sum += (row[m] as number) * (inverse[m * width + k] as number)
-        doubles[this.#panelW + panel + k * 4] = sum
-      }
+    this.#pack(first, width, doubles, this.#panelU, 1)
+    for (let row = 0; row < width; row++)
+      for (let k = 0; k < width; k++)
+        doubles[this.#block + packed(row, k, width)] = -(inverse[row * width + k] as number)
+    // W = U * inverse, four rows at a time.
+    for (let row = 0; row < stride; row += 4) {
+      doubles.fill(0, this.#lines, this.#lines + 4 * width)
+      const panel = row * width
+      update(
+        (this.#panelU + panel) * 8,
+        this.#block * 8,
+        this.#lines * 8,
+        width / 4,
+        width,
+        width * 8,
+      )
+      for (let line = 0; line < 4; line++)
+        for (let k = 0; k < width; k++)
+          doubles[this.#panelW + panel + line + k * 4] = doubles[
+            this.#lines + line * width + k
+          ] as number
     }
     this.#subtract(first, width)
     this.#writePanel(first, width, inverse)

@@ -1,11 +1,12 @@
 /**
- * The inner loop of all dense linear algebra here: C -= A * B' on 4 x 4 tiles of doubles, as
- * WebAssembly with 128-bit SIMD and fused multiply-add. Plain loops in JavaScript reach about
- * 1 GFlop/s; this reaches several times that, without a native dependency. The module is written
- * out below instruction by instruction, so there is no binary file to trust.
+ * The inner loop of all dense linear algebra here: C -= A * B' on tiles of 4 rows, as WebAssembly
+ * with 128-bit SIMD and fused multiply-add. Plain loops in JavaScript reach about 1 GFlop/s; this
+ * reaches several times that, without a native dependency. The module is written out below
+ * instruction by instruction, so there is no binary file to trust.
  *
- * update(a, b, c, tiles, depth, stride): `a` points at one packed panel (depth x 4 doubles), `b` at
- * `tiles` packed panels one behind the other, `c` at the first of 4 rows `stride` bytes apart.
+ * update(a, b, c, tiles, depth, stride): tiles of 4 x 4 doubles. `a` points at one packed panel
+ * (depth x 4), `b` at `tiles` packed panels one behind the other, `c` at the first of 4 rows
+ * `stride` bytes apart. update32: the same with tiles of 4 x 8 floats and panels of `b` 8 wide.
  */
 
 /** A WebAssembly memory that threads share. */
@@ -29,9 +30,22 @@ const wasm = (globalThis as unknown as { readonly WebAssembly: WebAssemblyFace }
 export interface Kernel {
   readonly memory: SharedMemory
   readonly doubles: Float64Array
+  /** The same memory as floats. */
+  readonly floats: Float32Array
   /** See the head of this file. Addresses and stride in bytes. */
-  update(a: number, b: number, c: number, tiles: number, depth: number, stride: number): void
+  readonly update: Update
+  readonly update32: Update
 }
+
+/** C -= A * B'. */
+export type Update = (
+  a: number,
+  b: number,
+  c: number,
+  tiles: number,
+  depth: number,
+  stride: number,
+) => void
 
 const pageBytes = 65_536
 
@@ -50,7 +64,9 @@ export function attachKernel(memory: SharedMemory): Kernel {
   return {
     memory,
     doubles: new Float64Array(memory.buffer),
-    update: instance.exports['update'] as Kernel['update'],
+    floats: new Float32Array(memory.buffer),
+    update: instance.exports['update'] as Update,
+    update32: instance.exports['update32'] as Update,
   }
 }
 
@@ -67,11 +83,27 @@ const set = (name: number): number[] => [0x21, name]
 const constant = (value: number): number[] => [0x41, ...signed(value)]
 const load = (offset: number): number[] => [0xfd, 0x00, 4, ...unsigned(offset)]
 const store = (offset: number): number[] => [0xfd, 0x0b, 4, ...unsigned(offset)]
-const loadSplat = (offset: number): number[] => [0xfd, 0x0a, 3, ...unsigned(offset)]
 const i32Add = 0x6a
 const i32Sub = 0x6b
-/** f64x2.relaxed_nmadd: -(x * y) + z. */
-const negativeMultiplyAdd = [0xfd, 0x88, 0x02]
+
+/** What differs between numbers of 8 and of 4 bytes. */
+interface Width {
+  readonly bytes: number
+  /** v128.load64_splat or load32_splat, and its alignment. */
+  readonly loadSplat: readonly number[]
+  /** f64x2.relaxed_nmadd or f32x4.relaxed_nmadd: -(x * y) + z. */
+  readonly negativeMultiplyAdd: readonly number[]
+}
+const wide: Width = {
+  bytes: 8,
+  loadSplat: [0xfd, 0x0a, 3],
+  negativeMultiplyAdd: [0xfd, 0x88, 0x02],
+}
+const narrow: Width = {
+  bytes: 4,
+  loadSplat: [0xfd, 0x09, 2],
+  negativeMultiplyAdd: [0xfd, 0x86, 0x02],
+}
 
 /** Magic and version. */
 const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
@@ -82,13 +114,21 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
     ...header,
     ...section(1, [1, 0x60, parameters.length, ...parameters, 0]),
     ...section(2, [1, 1, 0x6d, 1, 0x6d, 0x02, 0x03, 1, ...unsigned(65_536)]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, 6, ...new TextEncoder().encode('update'), 0, 0]),
-    ...section(10, [1, ...sized([2, 7, i32, 11, v128, ...tileLoop(), 0x0b])]),
+    ...section(3, [2, 0, 0]),
+    ...section(7, [2, ...exported('update', 0), ...exported('update32', 1)]),
+    ...section(10, [2, ...body(wide), ...body(narrow)]),
   ])
 }
 
-function tileLoop(): number[] {
+function exported(name: string, index: number): number[] {
+  return [...sized([...new TextEncoder().encode(name)]), 0, index]
+}
+
+function body(width: Width): number[] {
+  return sized([2, 7, i32, 11, v128, ...tileLoop(width), 0x0b])
+}
+
+function tileLoop(width: Width): number[] {
   const rowPointers = [0, 1, 2].flatMap((row) => [
     ...get(row === 0 ? local.c : local.row + row - 1),
     ...get(local.stride),
@@ -109,7 +149,7 @@ function tileLoop(): number[] {
     ...set(local.pb),
     ...get(local.depth),
     ...set(local.k),
-    ...depthLoop(),
+    ...depthLoop(width),
     ...tile((row, half) => [
       ...get(rowOf(row)),
       ...get(sums + row * 2 + half),
@@ -126,8 +166,13 @@ function tileLoop(): number[] {
   ]
 }
 
-function depthLoop(): number[] {
-  const advance = (name: number): number[] => [...get(name), ...constant(32), i32Add, ...set(name)]
+function depthLoop({ bytes, loadSplat, negativeMultiplyAdd }: Width): number[] {
+  const advance = (name: number, by: number): number[] => [
+    ...get(name),
+    ...constant(by),
+    i32Add,
+    ...set(name),
+  ]
   return [
     0x03,
     0x40,
@@ -139,7 +184,8 @@ function depthLoop(): number[] {
     ...set(right),
     ...[0, 1, 2, 3].flatMap((row) => [
       ...get(local.pa),
-      ...loadSplat(row * 8),
+      ...loadSplat,
+      ...unsigned(row * bytes),
       ...set(splat),
       ...[left, right].flatMap((half, at) => [
         ...get(splat),
@@ -149,8 +195,8 @@ function depthLoop(): number[] {
         ...set(sums + row * 2 + at),
       ]),
     ]),
-    ...advance(local.pa),
-    ...advance(local.pb),
+    ...advance(local.pa, 4 * bytes),
+    ...advance(local.pb, 32),
     ...countDown(local.k),
     0x0b,
   ]
