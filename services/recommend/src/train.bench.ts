@@ -46,8 +46,8 @@ function trained({ label, events, users, items, limit }: (typeof sizes)[number])
     return made
   }
   const data = timed('load', () => toInteractions(rows, new Names(), new Names()))
-  const makers = modelMakers(data, trainingDefaults) ?? {}
-  for (const [stage, make] of Object.entries(makers)) timed<unknown>(stage, make)
+  const makers: Readonly<Record<string, () => unknown>> = modelMakers(data, trainingDefaults) ?? {}
+  for (const [stage, make] of Object.entries(makers)) timed(stage, make)
   timed('choice', () => choose(data, trainingDefaults))
   const total = Object.values(figures).reduce((sum, spent) => sum + spent, 0)
   return { label, figures: { ...figures, total, limit } }
