@@ -96,7 +96,8 @@ async function run(context: CommandContext<TableOf<EvalSettings>>): Promise<numb
 /** Says what went wrong; 2 where the call was wrong, 1 otherwise. */
 export function refused(caught: unknown, host: Host): number {
   if (caught instanceof Error && 'code' in caught && caught.code === 'ENOENT') {
-    host.writeError(`${caught.message}\n`)
+    const { path = '' } = caught as NodeJS.ErrnoException
+    host.writeError(`there is no file ${path}\n`)
     return 2
   }
   const fault = Fault.from(caught)

@@ -27,7 +27,7 @@ async function type(line: string, env: Host['env'] = {}, fail?: () => never): Pr
     command({
       name: 'edge',
       summary: 'A cache in front of any origin.',
-      usage: '',
+      usage: 'A [B] [--port N]',
       examples: [['spate edge --origin http://127.0.0.1:8083', 'the demo shop']],
       settings: {
         port: integer(8080, 0, 65_535, 'Where to listen.'),
@@ -78,6 +78,15 @@ test('a command runs with its settings, its words and exit code 0', async () => 
   assert.deepEqual(seen[0]?.words, ['one', 'two'])
 })
 
+test('one word more than the usage asks for is refused, and nothing runs', async () => {
+  const { code, err, seen } = await type('edge one two port')
+  assert.equal(code, 2)
+  assert.match(err, /"port" is not expected; usage: spate edge A \[B\] \[--port N\] \[flags\]/)
+  assert.deepEqual(seen, [])
+  const load = await type('load seckill buyers')
+  assert.equal(load.code, 2, load.err)
+})
+
 test('a command of two words is found, and its exit code is passed on', async () => {
   assert.equal((await type('load seckill')).code, 1)
 })
@@ -87,7 +96,7 @@ test('help is for people: summary, usage, examples, flags with defaults, no esca
   assert.equal(code, 0)
   assert.match(
     out,
-    /A cache in front[\s\S]*usage[\s\S]*spate edge \[flags\][\s\S]*examples[\s\S]*--port N +Where to listen\. \[8080\]/,
+    /A cache in front[\s\S]*usage[\s\S]*spate edge A \[B\] \[--port N\] \[flags\][\s\S]*examples[\s\S]*--port N +Where to listen\. \[8080\]/,
   )
   assert.ok(!out.includes('\u001b'))
   assert.match((await type('')).out, /commands\n {2}edge/)

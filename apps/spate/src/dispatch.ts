@@ -138,6 +138,7 @@ async function run(
   const read = (): ReturnType<typeof given> =>
     given(found.section === undefined ? undefined : readSettingsFile(path, host.cwd))
   const { values, words } = read()
+  refuseSurplus(found, words)
   const sinks: LogSink[] = []
   const log = terminalLog({
     sinks,
@@ -162,6 +163,24 @@ async function run(
     onHangUp,
     signal,
   })
+}
+
+/** Refuses words that the command does not ask for: most are a flag whose dashes were forgotten. */
+function refuseSurplus({ name, usage }: Command, words: readonly string[]): void {
+  const surplus = words[operandsMax(usage)]
+  if (surplus === undefined) return
+  throw new Fault(
+    'settings_invalid',
+    `"${surplus}" is not expected; usage: spate ${[name, usage, '[flags]'].filter(Boolean).join(' ')}`,
+  )
+}
+
+/** Words that `usage` asks for beside flags and their values: 1 in `FILE [--users COL]`. */
+function operandsMax(usage: string): number {
+  if (usage.includes('...')) return Number.POSITIVE_INFINITY
+  const parts = usage.replaceAll(/[[\]]/g, '').split(' ').filter(Boolean)
+  return parts.filter((part, at) => !part.startsWith('--') && !parts[at - 1]?.startsWith('--'))
+    .length
 }
 
 /** `--config` must be known before the other settings are read, for it is one of their sources. */

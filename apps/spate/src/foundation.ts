@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { loadAdminToken, type AdminToken } from '@spate/http/admin-token'
 import type { Chance } from '@spate/runtime/chance'
@@ -6,6 +5,7 @@ import type { Clock } from '@spate/runtime/clock'
 import type { Log, LogSink } from '@spate/runtime/log'
 import { text, type TableOf } from '@spate/runtime/settings'
 import { telemetrySettings, type TelemetrySettings } from '@spate/telemetry/settings'
+import { openDataFolder } from './data-folder.ts'
 import { observe, type Observation } from './observation.ts'
 
 /** What every program needs, alone or with the others. */
@@ -42,7 +42,7 @@ export interface FoundationOptions {
 export async function layFoundation(options: FoundationOptions): Promise<Foundation> {
   const { settings } = options
   const dataDir = resolve(options.folder, settings.dataDir)
-  await mkdir(dataDir, { recursive: true })
+  await openDataFolder(dataDir)
   const adminToken = await loadAdminToken({ configured: settings.adminToken, dataDir })
   const observation = await observe({ ...options, dataDir, adminToken: adminToken.value })
   return { dataDir, adminToken, ...observation }

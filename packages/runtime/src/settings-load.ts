@@ -123,7 +123,7 @@ function readFlags(
     else if (setting.kind === 'boolean')
       given.set(name, next === 'true' || next === 'false' ? flags[++at] : true)
     else if (next === undefined || next.startsWith('--'))
-      problems.push({ field: word, expected: accepted(setting) })
+      problems.push({ field: word, expected: `needs a value: ${accepted(setting)}` })
     else given.set(name, flags[++at])
   }
   return { given, words }

@@ -80,7 +80,7 @@ test('every problem names line, field, value and what is accepted', () => {
 })
 
 test('lists of mappings stand in the file alone: no flag, no variable, and the reference says so', () => {
-  assert.throws(() => load('', ['--sites', 'x']), /--sites: a known name/)
+  assert.throws(() => load('', ['--sites', 'x']), /--sites: not a known name/)
   assert.equal(helpLines(table).length, 1)
   assert.match(settingsMarkdown(table), /\| `sites` \|/)
 })

@@ -152,8 +152,8 @@ function readRecord(rows: SettingsTable, filed: FiledValue, problems: FieldProbl
 export function unknownName(name: string, known: readonly string[], prefix: string): string {
   const near = nearest(name, known)
   return near === undefined
-    ? 'a known name; see --help'
-    : `a known name; did you mean ${prefix}${near}?`
+    ? 'not a known name; see --help'
+    : `not a known name; did you mean ${prefix}${near}?`
 }
 
 function rootOf(document: Document, problems: FieldProblem[]): Record<string, unknown> {

@@ -93,14 +93,14 @@ test('every number is refused just outside its range and taken at its edges', ()
 test('an unknown flag, variable or file key is refused with the nearest known name', () => {
   assert.match(
     refusal({ flags: ['--prot', '1'] }).message,
-    /--prot: a known name; did you mean --port\?/,
+    /--prot: not a known name; did you mean --port\?/,
   )
   assert.match(refusal({ env: { SPATE_PROT: '1' } }).message, /did you mean SPATE_PORT/)
   assert.match(
     refusal({ file: 'edge: { stoer: redis }' }).message,
     /edge\.stoer: .*did you mean store/,
   )
-  assert.match(refusal({ file: 'colour: blue' }).message, /colour: a known name; see --help/)
+  assert.match(refusal({ file: 'colour: blue' }).message, /colour: not a known name; see --help/)
 })
 
 test('all problems are told at once', () => {

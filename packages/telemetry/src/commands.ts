@@ -8,7 +8,7 @@ import { startW3cService } from './w3c-service.ts'
 /** `spate telemetry w3c`: the service the W3C trace-context harness calls. */
 export const w3cCommand: Command = command({
   name: 'telemetry w3c',
-  summary: 'Run the service side of the W3C trace-context harness',
+  summary: 'Run the service side of the W3C trace-context harness.',
   usage: '[--port N]',
   examples: [
     ['spate telemetry w3c --port 5000', 'then: python test.py http://127.0.0.1:5000/test'],

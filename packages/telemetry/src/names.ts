@@ -1,6 +1,5 @@
 /**
- * Every name of spans and metrics; `attribute-names.ts` has those of attributes. Nothing else may
- * name one.
+ * Every name of spans and metrics, given nowhere else; `attribute-names.ts` has the attributes.
  */
 
 /** What an instrument does with its numbers. */
@@ -85,6 +84,13 @@ export const metricNames = {
     unit: '{request}',
     description: 'Requests under way.',
     attributes: [],
+  },
+  streamDuration: {
+    name: 'spate.stream.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Life of streams of events, from their first byte; not the duration of a request.',
+    attributes: ['http.route'],
   },
   taskDuration: {
     name: 'spate.task.duration',

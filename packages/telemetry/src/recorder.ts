@@ -103,6 +103,12 @@ export class Recorder implements TraceKeeper {
     return time < 1e11 ? this.wall.at(time) : time
   }
 
+  /** A stream of events of `route` ended after `seconds`. */
+  streamed(route: string | undefined, seconds: number): void {
+    const attributes = route === undefined ? {} : { 'http.route': route }
+    this.metrics.histogram(metricNames.streamDuration).series(attributes).record(seconds)
+  }
+
   /** A server request ended whose span nobody asked for and nobody wants. */
   letGo(): void {
     this.sampler.note(1, 0)

@@ -53,6 +53,11 @@ export interface ServerExchange extends Context {
   /** Runs `task` with the context active in all asynchronous work it starts. */
   run<Result>(task: () => Result): Result
   /**
+   * Says that the answer is a stream of events that begins now. What the caller waited for ends
+   * here: the request's duration is the time until now, the stream's life is measured apart.
+   */
+  streams(): void
+  /**
    * Ends the request: counts it, and keeps or lets go of its trace. Once; later calls do nothing.
    * `route`: the pattern that matched; undefined where none did. `bytes`: body bytes sent.
    */
@@ -79,6 +84,8 @@ export class RecordingExchange implements ServerExchange {
   readonly #threshold: Threshold | undefined
   #local: LocalTrace | undefined = undefined
   #span: Span | undefined = undefined
+  /** Monotonic time at which a stream of events began; undefined where the answer is none. */
+  #streamMs: number | undefined = undefined
 
   constructor(
     recorder: Recorder,
@@ -137,6 +144,10 @@ export class RecordingExchange implements ServerExchange {
     return withContext(this, task)
   }
 
+  streams(): void {
+    this.#streamMs ??= this.#recorder.clock.elapsed()
+  }
+
   end(status: number, route?: string, errorType?: string, bytes?: number): void {
     if ((this.#facts & ended) !== 0) return
     this.#facts |= ended
@@ -165,7 +176,8 @@ export class RecordingExchange implements ServerExchange {
     const { sampler } = recorder
     const request = this.#request
     const endMs = recorder.clock.elapsed()
-    const took = endMs - request.arrivedMs
+    const took = (this.#streamMs ?? endMs) - request.arrivedMs
+    if (this.#streamMs !== undefined) recorder.streamed(route, (endMs - this.#streamMs) / 1000)
     const seconds = took > 0 ? took / 1000 : 0
     const stats = recorder.routes.of(route)
     const kind = stats.record(request.method, status, request.secure, seconds, endMs)

@@ -323,6 +323,7 @@ const nothingExchange: ServerExchange = {
   span: nothingSpan,
   context: ROOT_CONTEXT,
   run: (task) => task(),
+  streams: () => {},
   end: () => {},
   getValue: (key) => ROOT_CONTEXT.getValue(key),
   setValue: (key, value) => ROOT_CONTEXT.setValue(key, value),

@@ -8,7 +8,7 @@ import { systemClock, type Clock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
 import { silentLog } from '@spate/runtime/log'
 import type { SettingsOf } from '@spate/runtime/settings'
-import { noTelemetry } from '@spate/telemetry/telemetry'
+import { noTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import { startSeckill } from './main.ts'
 import { seckillSettings, type SeckillSettings } from './settings.ts'
 
@@ -53,6 +53,7 @@ export async function openRoom(
   over: Partial<SeckillSettings> = {},
   eventLog?: EventLog,
   clock: Clock = systemClock,
+  telemetry: Telemetry = noTelemetry,
 ): Promise<SeckillRoom> {
   const folder = await mkdtemp(join(tmpdir(), 'seckill-'))
   const defaults = Object.fromEntries(
@@ -65,7 +66,7 @@ export async function openRoom(
       clock,
       chance: new SeededChance(1),
       log: silentLog,
-      telemetry: noTelemetry,
+      telemetry,
       dataDir: folder,
       adminToken: adminToken(roomToken),
       ...(eventLog ? { eventLog } : {}),

@@ -31,7 +31,7 @@ const table: TableOf<SimSettings> = {
 /** `spate sim`: the sale's ledger in a simulated world, judged by the history checker. */
 export const simCommand: Command = command({
   name: 'sim',
-  summary: 'proves the flash sale in a simulated world: crashes, torn disks, lost messages',
+  summary: 'Prove the flash sale in a simulated world: crashes, torn disks, lost messages.',
   usage: '[--seeds N] [--from-seed N] [--mutation NAME] [--proof]',
   examples: [
     ['spate sim --seeds 10000', 'ten thousand seeds, all promises checked'],

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { bodyUntilClosed } from '../body-until-closed.ts'
 import type { BodyStream, Response } from '../exchange.ts'
+import { isEventStream } from '../header-list.ts'
 import { meaning } from './answer-batch.ts'
 import type { FastRequest } from './fast-request.ts'
 
@@ -34,6 +35,7 @@ export async function pump(
       }
       return whole.length
     }
+    if (isEventStream(answer.headers)) request.exchange.streams()
     for await (const piece of bodyUntilClosed(answer.body as BodyStream, target.socket)) {
       if (piece.length === 0) continue
       sent += piece.length

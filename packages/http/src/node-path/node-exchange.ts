@@ -5,7 +5,7 @@ import { Fault } from '@spate/runtime/fault'
 import { bodyUntilClosed } from '../body-until-closed.ts'
 import { isPrepared, type PreparedResponse, type Response } from '../exchange.ts'
 import { bodyless, meaning } from '../fast-path/answer-batch.ts'
-import { HeaderList } from '../header-list.ts'
+import { HeaderList, isEventStream } from '../header-list.ts'
 import type { FastPathOptions } from '../fast-path/fast-path.ts'
 import type { RefusalReason } from '../listener-counters.ts'
 import { NodeRequest } from './node-request.ts'
@@ -146,6 +146,7 @@ export class NodeExchange {
     let bytes = 0
     try {
       this.#head(answer)
+      if (isEventStream(answer.headers)) exchange?.streams()
       bytes = await this.#body(answer)
       this.#path.options.counters.byStatus[answer.status]!++
       this.#discard()

@@ -1,14 +1,8 @@
-import {
-  ROOT_CONTEXT,
-  SpanKind,
-  trace,
-  type Span,
-  type SpanContext,
-  type Tracer,
-} from '@opentelemetry/api'
+import { ROOT_CONTEXT, SpanKind, trace, type Span, type Tracer } from '@opentelemetry/api'
 import { crashPoint } from '@spate/runtime/host'
 import type { EventLog } from '@spate/eventlog/event-log'
 import { spanNames } from '@spate/telemetry/names'
+import { injectHeaders } from '@spate/telemetry/propagator'
 import type { OrderEventJson } from '../contract.ts'
 import type { EmbeddedLedger } from '../ledger/embedded-ledger.ts'
 import { Follower, type FollowerOptions } from './follower.ts'
@@ -16,7 +10,7 @@ import { isPoison, type DeadLetters } from './dead-letters.ts'
 import type { Redo } from './letter-desk.ts'
 import { readChanges, type OrderChange } from './order-changes.ts'
 import type { OrderStore } from './order-store.ts'
-import type { TraceLinks } from './trace-links.ts'
+import type { TraceLink, TraceLinks } from './trace-links.ts'
 
 /** Topic of order events. */
 export const ordersTopic = 'orders'
@@ -64,11 +58,7 @@ export function outbox(
       const event = orderEvent(ledger, change)
       const link = change.kind === 'made' ? options.links.take(change.slot) : undefined
       const headers: Record<string, string> = { sequence: String(change.sequence) }
-      if (link) {
-        const span = sendSpan(options.tracer, link)
-        sending.push(span)
-        carry(span.spanContext(), headers)
-      }
+      if (link) Object.assign(headers, traced(options.tracer, link, sending))
       events.push({ key: event.userId, value: Buffer.from(JSON.stringify(event)), headers })
     })
     crashPoint('outbox.before-publish')
@@ -103,21 +93,23 @@ function orderEvent(ledger: EmbeddedLedger, change: OrderChange): OrderEventJson
   return { type, sequence, orderId, userId, productId, quantity, atMs }
 }
 
-/** The producer's span of one event: the trace of its purchase goes on in it. */
-function sendSpan(tracer: Tracer, link: SpanContext): Span {
+/**
+ * Headers with the trace of a purchase, which goes on in the event's producer span. What nobody
+ * records has no such span; its context goes on as it is, so that the next program decides alike.
+ */
+function traced(tracer: Tracer, link: TraceLink, sending: Span[]): Record<string, string> {
+  const parent = trace.setSpanContext(ROOT_CONTEXT, link.context)
+  if (!link.recorded) return injectHeaders(parent)
   const attributes = {
     'messaging.system': 'spate',
     'messaging.operation.type': 'send',
     'messaging.destination.name': ordersTopic,
   }
-  const parent = trace.setSpanContext(ROOT_CONTEXT, link)
-  return tracer.startSpan(spanNames.ordersSend, { kind: SpanKind.PRODUCER, attributes }, parent)
-}
-
-/** Writes the W3C trace context of a span into the headers of an event. */
-function carry(context: SpanContext, headers: Record<string, string>): void {
-  const flags = context.traceFlags.toString(16).padStart(2, '0')
-  headers['traceparent'] = `00-${context.traceId}-${context.spanId}-${flags}`
-  const state = context.traceState?.serialize()
-  if (state) headers['tracestate'] = state
+  const span = tracer.startSpan(
+    spanNames.ordersSend,
+    { kind: SpanKind.PRODUCER, attributes },
+    parent,
+  )
+  sending.push(span)
+  return injectHeaders(trace.setSpan(ROOT_CONTEXT, span))
 }
