@@ -68,7 +68,7 @@ test('workers share the port; purge, reload and metrics reach all; one that dies
   const token = readFileSync(join(folder.path, 'data/admin-token'), 'utf8').trim()
   const admin = async (path: string, body?: object): Promise<Record<string, unknown>> => {
     const answer = await fetch(`${edge.admin}${path}`, {
-      method: path === '/stats' ? 'GET' : 'POST',
+      method: path.startsWith('/stats') ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })
@@ -83,8 +83,26 @@ test('workers share the port; purge, reload and metrics reach all; one that dies
     for (let at = 0; at < 40; at++) await get('/a')
     assert.equal(asked, 2, 'each worker asked once')
     assert.equal((await admin('/stats'))['requests'], 40)
+    const window = await admin('/stats?window=60')
+    assert.equal(window['requests'], 40)
+    const { paths } = window['top'] as { paths: { path: string; requests: number }[] }
+    assert.deepEqual([paths[0]?.path, paths[0]?.requests], ['/a', 40])
+    const bad = await fetch(`${edge.admin}/log?filter=path`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    assert.equal(bad.status, 422)
+    const log = await fetch(`${edge.admin}/log?filter=path^=/logged`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    for (let at = 0; at < 40; at++) await get(`/logged/${at}`)
+    let told = ''
+    for await (const chunk of log.body as ReadableStream<Uint8Array>) {
+      told += Buffer.from(chunk).toString()
+      if ((told.match(/"path":"\/logged\/\d+"/g) ?? []).length === 40) break
+    }
+    asked -= 40
     const { text } = await get('/metrics')
-    assert.match(text, /^cache_requests_total 40$/m, 'any worker tells of all')
+    assert.match(text, /^cache_requests_total 80$/m, 'any worker tells of all')
     assert.equal(
       (await admin('/purge', { urls: [`${edge.traffic}/a`] }))['purged'],
       2,

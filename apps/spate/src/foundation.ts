@@ -24,6 +24,8 @@ export interface Foundation extends Observation {
   /** Absolute. */
   readonly dataDir: string
   readonly adminToken: AdminToken
+  /** Addresses of clients may be shown whole. */
+  readonly wholeAddresses: boolean
 }
 
 /** How to lay a foundation. */
@@ -45,5 +47,6 @@ export async function layFoundation(options: FoundationOptions): Promise<Foundat
   await openDataFolder(dataDir)
   const adminToken = await loadAdminToken({ configured: settings.adminToken, dataDir })
   const observation = await observe({ ...options, dataDir, adminToken: adminToken.value })
-  return { dataDir, adminToken, ...observation }
+  const wholeAddresses = settings.telemetryClientAddress
+  return { dataDir, adminToken, wholeAddresses, ...observation }
 }

@@ -97,7 +97,15 @@ export const edgeProgram: Program = program({
     const reread = (): typeof settings => parts.reread() as typeof settings
     // Alone, nobody sells on this machine, and another program may own the log.
     const eventLog = parts.urlOf && (await parts.eventLog())
-    return startEdge({ settings, reread, worker, eventLog, ...baseOf('edge', parts) })
+    const { wholeAddresses } = parts.foundation
+    return startEdge({
+      settings,
+      reread,
+      worker,
+      eventLog,
+      wholeAddresses,
+      ...baseOf('edge', parts),
+    })
   },
 })
 

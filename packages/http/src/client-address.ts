@@ -11,6 +11,10 @@ import type { Headers } from './exchange.ts'
 /** Most hops looked at; the entries left of them are never reached. */
 export const forwardedHopsMax = 32
 
+/** Header values whose client is remembered, and the letters of one: reading an address is slow. */
+const linesKnownMax = 4096
+const lineLettersMax = 64
+
 /** Which header our proxies write. Only this one is read: the other may come from the client. */
 export type ForwardedHeader = 'x-forwarded-for' | 'forwarded'
 
@@ -49,11 +53,22 @@ export function createClientAddress(
     }
     return answer
   }
+  const clients = new Map<string, string>()
   return (peerAddress, headers) => {
     if (networks.length === 0 || !isTrustedPeer(peerAddress)) return plain(peerAddress)
     const lines = headers.all(header)
     if (lines.length === 0) return plain(peerAddress)
-    return walk(lines.join(','), plain(peerAddress), { header, isTrusted })
+    const line = lines.join(',')
+    const remembered = clients.get(line)
+    if (remembered !== undefined) return remembered
+    const peer = plain(peerAddress)
+    const client = walk(line, peer, { header, isTrusted })
+    // Where the peer itself is the client, the line alone does not tell.
+    if (client !== peer && line.length <= lineLettersMax) {
+      if (clients.size >= linesKnownMax) clients.clear()
+      clients.set(line, client)
+    }
+    return client
   }
 }
 

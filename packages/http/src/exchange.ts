@@ -106,6 +106,16 @@ export type Handler = (
   request: Request,
 ) => Response | PreparedResponse | Promise<Response | PreparedResponse>
 
+/**
+ * Hears of an answer once all of it is written, with the bytes of its body; not of requests whose
+ * client went away before. Called on the hot path: it must be quick and must not throw.
+ */
+export type Answered = (
+  request: Request,
+  answer: Response | PreparedResponse,
+  bytes: number,
+) => void
+
 /** True for an answer whose bytes are made already. */
 export function isPrepared(answer: Response | PreparedResponse): answer is PreparedResponse {
   return 'head' in answer

@@ -74,9 +74,13 @@ export class HeaderBlock implements Headers {
 const isBlank = (code: number): boolean => code === 32 || code === 9
 
 function indexOf(raw: readonly string[], name: string, from: number): number {
+  const last = name.length - 1
+  const ending = name.charCodeAt(last)
   for (let at = from; at < raw.length; at += 2) {
     const field = raw[at] as string
-    if (field.length === name.length && (field === name || field.toLowerCase() === name)) return at
+    // Names of one length mostly end differently; their case is changed only where they do not.
+    if (field.length - 1 !== last || (field.charCodeAt(last) | 32) !== (ending | 32)) continue
+    if (field === name || field.toLowerCase() === name) return at
   }
   return -1
 }

@@ -12,7 +12,7 @@ import type { Log } from '@spate/runtime/log'
 import { Fault } from '@spate/runtime/fault'
 import { noTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
 import { createClientAddress, type ForwardedHeader } from './client-address.ts'
-import type { Handler } from './exchange.ts'
+import type { Answered, Handler } from './exchange.ts'
 import { FastConnection } from './fast-path/fast-connection.ts'
 import { FastPath } from './fast-path/fast-path.ts'
 import { ListenerCounters } from './listener-counters.ts'
@@ -33,6 +33,8 @@ export interface ListenOptions {
   /** Absent: nothing is recorded. */
   readonly telemetry?: Telemetry
   readonly limits?: Partial<ListenLimits>
+  /** Hears of every answer that was sent, whichever path sent it. */
+  readonly answered?: Answered | undefined
   /** Whom to believe about a client's address; see `createClientAddress`. Default nobody. */
   readonly trustedProxies?: readonly string[]
   readonly forwardedHeader?: ForwardedHeader
@@ -108,6 +110,7 @@ class ListenerHouse {
       log,
       telemetry: options.telemetry ?? noTelemetry,
       clientAddressOf,
+      answered: options.answered,
     }
     this.#node = new NodePath(common, options.tls)
     this.#fast = new FastPath({

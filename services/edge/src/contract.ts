@@ -1,4 +1,8 @@
 import * as Type from 'typebox'
+import { filterLettersMax } from './domain/log-filter.ts'
+import { topKeys } from './domain/traffic-slot.ts'
+import type { TrafficView } from './domain/traffic-view.ts'
+import { windowSecondsMax } from './domain/traffic-window.ts'
 
 type Texts = Type.TOptional<Type.TArray<Type.TString>>
 
@@ -40,27 +44,36 @@ export interface PurgeAnswer {
   }
 }
 
-/** Answer of `GET /stats`. */
-export interface StatsAnswer {
-  readonly requests: number
-  readonly hits: number
-  readonly staleHits: number
-  readonly misses: number
-  readonly passes: number
-  readonly collapsed: number
-  readonly refused: number
-  readonly errors: number
-  /** 0 to 1. */
-  readonly hitRatio: number
-  readonly bytesFromCache: number
-  readonly bytesFromOrigin: number
-  /** Requests to other nodes in place of the origin. */
-  readonly peerRequests: number
-  readonly origin: {
-    readonly requests: number
-    readonly failures: number
-    readonly latencyMsMean: number
-  }
+/** Entries of each top list where `top` says nothing. */
+export const topDefault = 20
+
+const windowSeconds = Type.Integer({ minimum: 1, maximum: windowSecondsMax })
+
+/** Query of `GET /stats`. */
+export const statsQuery: Type.TObject<{
+  window: Type.TOptional<Type.TInteger>
+  top: Type.TOptional<Type.TInteger>
+}> = Type.Object(
+  {
+    window: Type.Optional(windowSeconds),
+    top: Type.Optional(Type.Integer({ minimum: 0, maximum: topKeys.paths })),
+  },
+  { additionalProperties: false },
+)
+
+/** Query of a worker's `GET /stats/sketch`. */
+export const sketchQuery: Type.TObject<{ window: Type.TInteger }> = Type.Object({
+  window: windowSeconds,
+})
+
+/** Query of `GET /log`: a longer filter is refused by the filter's own words. */
+export const logQuery: Type.TObject<{ filter: Type.TOptional<Type.TString> }> = Type.Object(
+  { filter: Type.Optional(Type.String({ maxLength: filterLettersMax })) },
+  { additionalProperties: false },
+)
+
+/** What the cache and its origins look like now. */
+export interface CacheState {
   readonly origins: readonly {
     readonly site: string
     /** Host and port. */
@@ -98,6 +111,32 @@ export interface StatsAnswer {
     readonly damaged: number
   }
   readonly transfers: number
+}
+
+/** Answer of `GET /stats?window=`. */
+export interface WindowAnswer extends TrafficView, CacheState {}
+
+/** Answer of `GET /stats`: since the node started. */
+export interface StatsAnswer extends CacheState {
+  readonly requests: number
+  readonly hits: number
+  readonly staleHits: number
+  readonly misses: number
+  readonly passes: number
+  readonly collapsed: number
+  readonly refused: number
+  readonly errors: number
+  /** 0 to 1. */
+  readonly hitRatio: number
+  readonly bytesFromCache: number
+  readonly bytesFromOrigin: number
+  /** Requests to other nodes in place of the origin. */
+  readonly peerRequests: number
+  readonly origin: {
+    readonly requests: number
+    readonly failures: number
+    readonly latencyMsMean: number
+  }
   readonly purged: number
   /** Events of the flash sale taken up: sold out, or to be had again. */
   readonly stockEvents: number

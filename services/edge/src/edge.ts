@@ -14,6 +14,7 @@ import type { EdgePolicy } from './policy.ts'
 import { OriginSpans } from './origins/origin-spans.ts'
 import type { Sites } from './sites/sites.ts'
 import { Statistics } from './statistics.ts'
+import { Traffic } from './traffic/traffic.ts'
 import { Transfers } from './transfers.ts'
 
 /** What an edge is made of. */
@@ -28,6 +29,8 @@ export interface EdgeOptions {
   readonly peers?: Peers | undefined
   /** Where to count; a new one where absent. */
   readonly statistics?: Statistics
+  /** Show addresses of clients whole, not their networks. Default false. */
+  readonly wholeAddresses?: boolean
   readonly clock: Clock
   readonly chance: Chance
   readonly telemetry: Telemetry
@@ -37,6 +40,7 @@ export interface EdgeOptions {
 export class Edge {
   readonly store: Tiers
   readonly statistics: Statistics
+  readonly traffic: Traffic
   readonly peers: Peers | undefined
   readonly transfers: Transfers
   readonly handle: Handler
@@ -46,14 +50,15 @@ export class Edge {
   transientBytesMax: number
 
   constructor(options: EdgeOptions) {
-    const { clock, telemetry } = options
+    const { clock, chance, telemetry, wholeAddresses = false } = options
     this.statistics = options.statistics ?? new Statistics()
     this.peers = options.peers
     this.sites = options.sites
     this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
     this.store = new Tiers(options.memoryBytesMax, options.disk)
-    const metrics = publishMetrics(telemetry, clock, this.statistics)
+    this.traffic = new Traffic({ clock, chance, wholeAddresses })
+    const metrics = publishMetrics(telemetry, clock, this.statistics, this.traffic.totals)
     publishTierMetrics(telemetry, this.store, this.statistics)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
@@ -98,6 +103,7 @@ export class Edge {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
+    this.traffic.close()
     this.transfers.close()
     await this.store.disk?.close()
   }

@@ -8,7 +8,7 @@ import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { openApiRoute } from '@spate/http/openapi'
 import { createRouter, type Route } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
-import type { Handler } from '@spate/http/exchange'
+import type { Answered, Handler } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { errorText } from '@spate/runtime/fault'
@@ -29,6 +29,7 @@ import { adminRoutes } from './routes.ts'
 import type { EdgeSettings } from './settings.ts'
 import { SiteKeeper } from './sites/site-keeper.ts'
 import { followStock } from './stock-events.ts'
+import { sketchRoute, statsRoutes } from './traffic/stats-routes.ts'
 import { emptyOrder } from './store/response-index.ts'
 import { crewMetricsRoute, type WorkerPlace } from './workers/worker.ts'
 import { TrafficGate } from './traffic-gate.ts'
@@ -42,6 +43,8 @@ export interface StartEdgeOptions {
   readonly chance: Chance
   readonly log: Log
   readonly telemetry: Telemetry
+  /** Show addresses of clients whole in statistics and log, not their networks. Default false. */
+  readonly wholeAddresses?: boolean
   /** This process is one of several workers: its admin port is for the others alone. */
   readonly worker?: WorkerPlace | undefined
   /** Folder of this program's files. */
@@ -71,6 +74,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     memoryBytesMax: settings.memoryBytesMax,
     transientBytesMax: settings.transientBytesMax,
     disk: await diskTierOf(settings, { dataDir, log }),
+    wholeAddresses: options.wholeAddresses ?? false,
     clock,
     chance,
     telemetry,
@@ -85,8 +89,11 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const lifecycle = new Lifecycle({ clock, log })
   const health = healthRoutes(() => originChecks(sites.origins), { clock })
   const common = [...health, worker ? crewMetricsRoute(worker, options) : metricsRoute(telemetry)]
+  const origins = (): SiteKeeper['origins'] => sites.origins
   const admin = adminHandler(options, health, [
-    ...adminRoutes({ edge, origins: () => sites.origins, reload, fanOut }),
+    ...adminRoutes({ edge, reload, fanOut }),
+    ...statsRoutes(edge, origins),
+    ...(worker ? [sketchRoute(edge, origins)] : []),
     ...peerRoutes(peers, settings.peerAdminPort),
   ])
   const urls: Record<string, string> = {}
@@ -98,7 +105,10 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const { host, port, adminPort, sharePort } = settings
   open('admin', { host: worker ? '127.0.0.1' : host, port: adminPort, shared: false }, admin)
   const own = createRouter(common, { log })
-  open('traffic', { host, port, shared: sharePort }, trafficHandler(gate.handle, own))
+  const traffic = trafficHandler(gate.handle, own)
+  open('traffic', { host, port, shared: sharePort, answered: edge.traffic.answered }, traffic)
+  // Who follows the log would hold the admin port open.
+  lifecycle.add({ name: 'log', stop: () => edge.traffic.log.close() })
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
   return {
@@ -169,6 +179,7 @@ interface Door {
   readonly host: string
   readonly port: number
   readonly shared: boolean
+  readonly answered?: Answered
 }
 
 /** What a reload changes. */

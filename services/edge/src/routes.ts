@@ -2,18 +2,15 @@ import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
-import { explainQuery, purgeBody, purgeBytesMax, type StatsAnswer } from './contract.ts'
+import { explainQuery, purgeBody, purgeBytesMax } from './contract.ts'
 import { explain } from './explain.ts'
 import type { Edge } from './edge.ts'
-import type { OriginSet } from './origins/origin-set.ts'
 import { purgeHopField, type PurgeFanOut } from './peers/purge-fan-out.ts'
 import type { ReloadAnswer } from './reload.ts'
 
 /** What the admin calls act on. */
 export interface AdminParts {
   readonly edge: Edge
-  /** Origins by the name of their site. */
-  readonly origins: () => ReadonlyMap<string, OriginSet>
   /** Takes up the settings as they are now. Throws `settings_invalid` and changes nothing where they are bad. */
   readonly reload: () => ReloadAnswer
   /** Carries purges to other nodes; absent where there can be none. */
@@ -21,7 +18,7 @@ export interface AdminParts {
 }
 
 /** Admin calls of the edge. */
-export function adminRoutes({ edge, origins, reload, fanOut }: AdminParts): Route[] {
+export function adminRoutes({ edge, reload, fanOut }: AdminParts): Route[] {
   return [
     typedRoute({
       method: 'POST',
@@ -70,14 +67,6 @@ export function adminRoutes({ edge, origins, reload, fanOut }: AdminParts): Rout
       refusals: [422],
       handler: () => jsonResponse(200, reloadOrRefuse(reload)),
     },
-    {
-      method: 'GET',
-      path: '/stats',
-      name: 'stats',
-      summary: 'What the cache did since it started',
-      admin: true,
-      handler: () => jsonResponse(200, stats(edge, origins())),
-    },
   ]
 }
 
@@ -89,39 +78,5 @@ function reloadOrRefuse(reload: () => ReloadAnswer): ReloadAnswer {
     const fault = Fault.from(caught)
     if (fault.code !== 'settings_invalid') throw fault
     throw new Fault('invalid_field', fault.message, { fields: fault.fields, cause: fault })
-  }
-}
-
-/** The figures of `edge` now. */
-export function stats(
-  { statistics: counts, store, transfers }: Edge,
-  origins: ReadonlyMap<string, OriginSet>,
-): StatsAnswer {
-  return {
-    requests: counts.requests,
-    hits: counts.hits,
-    staleHits: counts.staleHits,
-    misses: counts.misses,
-    passes: counts.passes,
-    collapsed: counts.collapsed,
-    refused: counts.refused,
-    errors: counts.errors,
-    hitRatio: counts.hitRatio,
-    bytesFromCache: counts.bytesFromCache,
-    bytesFromOrigin: counts.bytesFromOrigin,
-    peerRequests: counts.peerRequests,
-    origin: {
-      requests: counts.originRequests,
-      failures: counts.originFailures,
-      latencyMsMean: counts.originLatencyMs / Math.max(1, counts.originRequests),
-    },
-    origins: [...origins].flatMap(([site, { members, retried, hedged }]) =>
-      members.map(({ figures }) => ({ site, ...figures, retried, hedged })),
-    ),
-    memory: store.memory.figures,
-    ...(store.disk ? { disk: store.disk.figures } : {}),
-    transfers: transfers.size,
-    purged: counts.purged,
-    stockEvents: counts.stockEvents,
   }
 }

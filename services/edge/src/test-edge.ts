@@ -96,9 +96,14 @@ export async function startTestEdge(
 export async function startTestEdgeBefore(
   origin: TestOrigin,
   changes: Partial<EdgeSettings> = {},
-  parts: { telemetry?: Telemetry; dataDir?: string; eventLog?: EventLog } = {},
+  parts: {
+    telemetry?: Telemetry
+    dataDir?: string
+    eventLog?: EventLog
+    wholeAddresses?: boolean
+  } = {},
 ): Promise<TestEdge> {
-  const { telemetry = noTelemetry, dataDir = tmpdir(), eventLog } = parts
+  const { telemetry = noTelemetry, dataDir = tmpdir(), eventLog, wholeAddresses = false } = parts
   const clock = new VirtualClock(systemClock.now())
   const settings = (more: Partial<EdgeSettings> = {}): EdgeSettings =>
     // Moving the clock must not close the client's idle connections.
@@ -113,6 +118,7 @@ export async function startTestEdgeBefore(
     dataDir,
     adminToken: adminToken(token),
     eventLog,
+    wholeAddresses,
   })
   stops.add(() => running.stop().then(() => origin.stop()))
   const url = running.urls['traffic'] as string

@@ -285,10 +285,7 @@ export class FastConnection implements RequestOwner {
   }
 
   #done(request: FastRequest, answer: Answer, bytes: number): void {
-    const { status, route } = answer
-    const errorType = isPrepared(answer) ? undefined : answer.errorType
-    this.#path.counters.byStatus[status]!++
-    request.exchange.end(status, route, errorType, bytes)
+    this.#path.done(request, answer, bytes)
     if (!request.close) return
     this.#last = true
     this.#drop()

@@ -2,7 +2,13 @@ import type { Socket } from 'node:net'
 import type { Clock } from '@spate/runtime/clock'
 import type { Log } from '@spate/runtime/log'
 import { noTelemetry, type Telemetry } from '@spate/telemetry/telemetry'
-import type { Handler, Headers, Response } from '../exchange.ts'
+import {
+  isPrepared,
+  type Answered,
+  type Handler,
+  type Headers,
+  type Response,
+} from '../exchange.ts'
 import type { ListenerCounters } from '../listener-counters.ts'
 import type { ListenLimits } from '../listener-limits.ts'
 import { AnswerBatch, bodyless, type Framing } from './answer-batch.ts'
@@ -22,6 +28,8 @@ export interface FastPathOptions {
   readonly log: Log
   readonly telemetry: Telemetry
   readonly clientAddressOf: (peerAddress: string, headers: Headers) => string
+  /** Hears of every answer that was sent. */
+  readonly answered?: Answered | undefined
   /** Gives a connection and its unread bytes to `node:http`. */
   readonly handOver: (connection: FastPathConnection, unread: Buffer) => void
 }
@@ -45,6 +53,7 @@ export class FastPath {
   readonly batch: AnswerBatch
   readonly #handler: Handler
   readonly #telemetry: Telemetry
+  readonly #answered: Answered | undefined
 
   constructor(options: FastPathOptions) {
     this.#handler = options.handler
@@ -57,6 +66,7 @@ export class FastPath {
     this.scan = new HeadScan(options.limits)
     this.batch = new AnswerBatch(options.clock)
     this.#telemetry = options.telemetry
+    this.#answered = options.answered
   }
 
   /** Makes the request that was just scanned, and starts its span. */
@@ -68,6 +78,15 @@ export class FastPath {
   ask(request: FastRequest): Answer | Promise<Answer> {
     if (this.#telemetry === noTelemetry) return this.#handler(request)
     return request.exchange.run(() => this.#handler(request))
+  }
+
+  /** Counts an answer that was sent, tells of it, and ends the request's telemetry. */
+  done(request: FastRequest, answer: Answer, bytes: number): void {
+    const { status, route } = answer
+    this.counters.byStatus[status]!++
+    this.#answered?.(request, answer, bytes)
+    const errorType = isPrepared(answer) ? undefined : answer.errorType
+    request.exchange.end(status, route, errorType, bytes)
   }
 
   /** Puts an answer into the batch and returns its body's bytes; -1 where only the head was, and the body is to be pumped. */

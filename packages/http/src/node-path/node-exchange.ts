@@ -155,6 +155,7 @@ export class NodeExchange {
       this.#path.options.log.debug('why', { error: String(caught) })
       this.#cut()
     }
+    if (this.#request) this.#path.options.answered?.(this.#request, answer, bytes)
     exchange?.end(answer.status, answer.route, answer.errorType, bytes)
   }
 

@@ -11,16 +11,28 @@ import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
+import { jsonResponse } from '@spate/http/problem'
+import { queryReader } from '@spate/http/query'
 import { createRouter } from '@spate/http/router'
+import { sseHeaders } from '@spate/http/sse'
 import { Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
+import { statsQuery } from '../contract.ts'
+import type { SketchAnswer } from '../traffic/stats-routes.ts'
 import type { StartCrewOptions } from './crew-options.ts'
 import { mergedAnswers, type WorkerAnswer } from './merged-answers.ts'
+import { mergedEvents } from './merged-log.ts'
 import { mergedMetrics } from './merged-metrics.ts'
+import { mergedStats } from './merged-stats.ts'
 import { Post } from './post.ts'
 
 /** Largest body of an admin call, bytes. */
 export const crewBodyBytesMax = 1_048_576
+
+/** Longest a log is followed through a crew in one go, ms: a day. */
+const logMsMax = 86_400_000
+
+const statsReader = queryReader(statsQuery)
 
 /** Starts `settings.workers` workers: `urls.traffic` and `urls.admin`. */
 export async function startCrew(options: StartCrewOptions): Promise<Running> {
@@ -102,7 +114,9 @@ class Crew {
 
   /** Asks every worker what was asked here, with the caller's own key, and puts the answers together. */
   async answer(request: Request): Promise<Response> {
-    const { method, target } = request
+    const { method, target, path } = request
+    if (path === '/log' && method === 'GET') return this.#log(request)
+    if (path === '/stats' && method === 'GET' && request.query !== '') return this.#stats(request)
     const body = await request.body.bytes(crewBodyBytesMax)
     const authorization = request.headers.get('authorization')
     const answers = await this.#all(target, {
@@ -111,7 +125,54 @@ class Crew {
       type: request.headers.get('content-type') ?? 'application/json',
       ...(body.length > 0 ? { body } : {}),
     })
-    return mergedAnswers(request.path, answers)
+    return mergedAnswers(path, answers)
+  }
+
+  /** `GET /stats?window=` of all workers together. */
+  async #stats(request: Request): Promise<Response> {
+    const authorization = request.headers.get('authorization') ?? ''
+    const { window, top } = statsReader.read(request)
+    const own = window === undefined ? '/stats' : `/stats/sketch?window=${window}`
+    const answers = await this.#all(own, { method: 'GET', authorization })
+    const refused = answers.some(({ status }) => status !== 200)
+    if (window === undefined || refused || answers.length === 0)
+      return mergedAnswers('/stats', answers)
+    const sketches = answers.map(({ body }) => JSON.parse(body) as SketchAnswer)
+    return jsonResponse(200, mergedStats(sketches, { window, top }))
+  }
+
+  /** The logs of all workers as one stream. */
+  async #log({ target, headers, signal }: Request): Promise<Response> {
+    const authorization = headers.get('authorization')
+    const answers = await Promise.all(
+      this.#posts.flatMap(({ ready }) =>
+        ready
+          ? this.#client.fetch(`${ready.admin}${target}`, {
+              headers: authorization === undefined ? {} : { authorization },
+              timeoutMs: logMsMax,
+              bytesMax: Number.POSITIVE_INFINITY,
+              signal,
+            })
+          : [],
+      ),
+    )
+    const refused = answers.find(({ ok }) => !ok)
+    if (!refused)
+      return {
+        status: 200,
+        headers: sseHeaders,
+        body: mergedEvents(answers.map((a) => a.stream())),
+      }
+    const body = await refused.text()
+    // Owner: this line; who refused has sent all it has to say, the others end with their signal.
+    for (const answer of answers)
+      if (answer !== refused)
+        answer
+          .stream()
+          .return()
+          .catch(() => {})
+    const type = refused.headers.get('content-type') ?? 'application/json'
+    return { status: refused.status, headers: ['content-type', type], body }
   }
 
   async #all(

@@ -6,14 +6,7 @@ export interface WorkerAnswer {
 }
 
 /** Members of an answer that are no sums: of all workers, the greatest counts. */
-const greatest: ReadonlySet<string> = new Set([
-  'window',
-  'seconds',
-  'bytesMax',
-  'p50',
-  'p90',
-  'p99',
-])
+const greatest: ReadonlySet<string> = new Set(['bytesMax'])
 
 /**
  * Answers of all workers to one admin call as one: the first refusal where there is one; `/stats`
@@ -29,7 +22,7 @@ export function mergedAnswers(path: string, answers: readonly WorkerAnswer[]): W
     const richest = bodies.reduce((one, other) => (other.length > one.length ? other : one))
     return { status: 200, headers: first?.headers ?? [], body: richest }
   }
-  const merged = bodies.map((body): unknown => JSON.parse(body)).reduce(sum) as Json
+  const merged = bodies.map((body): unknown => JSON.parse(body)).reduce(summed) as Json
   const { requests, hits } = merged
   if (typeof requests === 'number' && typeof hits === 'number')
     merged['hitRatio'] = requests === 0 ? 0 : hits / requests
@@ -38,7 +31,8 @@ export function mergedAnswers(path: string, answers: readonly WorkerAnswer[]): W
 
 type Json = Record<string, unknown>
 
-function sum(one: unknown, other: unknown): unknown {
+/** `one` and `other` added up: numbers by name, lists end to end; of what is neither, `one`. */
+export function summed(one: unknown, other: unknown): unknown {
   if (Array.isArray(one) && Array.isArray(other)) return [...(one as unknown[]), ...other]
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null)
     return one
@@ -51,5 +45,5 @@ function added(name: string, one: unknown, other: unknown): unknown {
   if (one === undefined || other === undefined) return one ?? other
   if (typeof one === 'number' && typeof other === 'number')
     return greatest.has(name) ? Math.max(one, other) : one + other
-  return sum(one, other)
+  return summed(one, other)
 }
