@@ -11,6 +11,7 @@ import { auditVerifyCommand } from '@spate/seckill/audit-command'
 import { verifyQueueCommand } from '@spate/seckill/queue-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
 import { explainCommand, purgeCommand, traceCommand, reportCommand } from './calls.ts'
+import { doctorCommand } from './doctor/doctor-command.ts'
 import { programCommand } from './one-program.ts'
 import { programs } from './programs.ts'
 import {
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   explainCommand,
   traceCommand,
   ...telemetryCommands,
+  doctorCommand,
   initCommand,
   configPrintCommand,
   configCheckCommand,

@@ -12,7 +12,7 @@ import { readSettingsFile, settingsFileName } from './settings-file.ts'
 import { upSettings } from './up.ts'
 
 /** Every table by its section of the file. */
-function tables(): ReadonlyMap<string, SettingsTable> {
+export function sections(): ReadonlyMap<string, SettingsTable> {
   return new Map<string, SettingsTable>([
     ['up', upSettings],
     ...programs.map(
@@ -23,7 +23,7 @@ function tables(): ReadonlyMap<string, SettingsTable> {
 
 /** JSON Schema of `spate.yaml`, made from the same tables that read it. */
 export function settingsSchema(): JsonSchema {
-  return settingsFileSchema(tables(), {
+  return settingsFileSchema(sections(), {
     id: 'https://spate.example/spate.schema.json',
     title: 'Settings of Spate',
   })
@@ -42,9 +42,12 @@ export const configSchemaCommand: Command = command({
   },
 })
 
-/** Settings of one section as its program would see them, from variables and the file. */
-function loaded(section: string, context: CommandContext): LoadedSettings<SettingsTable> {
-  const all = tables()
+/** Settings of one section as its program would see them, from variables and the file. Throws `settings_invalid`. */
+export function sectionSettings(
+  section: string,
+  context: CommandContext,
+): LoadedSettings<SettingsTable> {
+  const all = sections()
   const table = all.get(section)
   if (!table) {
     throw new Fault(
@@ -77,8 +80,8 @@ export const configPrintCommand: Command = command({
   settings: {},
   run: (context) => {
     const section = context.words[0] ?? 'up'
-    const { values, origins } = loaded(section, context)
-    const table = tables().get(section) ?? {}
+    const { values, origins } = sectionSettings(section, context)
+    const table = sections().get(section) ?? {}
     if (context.json) {
       context.host.write(`${JSON.stringify({ settings: redacted(table, values), origins })}\n`)
       return Promise.resolve(0)
@@ -104,9 +107,9 @@ export const configCheckCommand: Command = command({
   settings: {},
   run: (context) => {
     const refused: string[] = []
-    for (const section of tables().keys()) {
+    for (const section of sections().keys()) {
       try {
-        loaded(section, context)
+        sectionSettings(section, context)
       } catch (caught) {
         refused.push(`${section}: ${Fault.from(caught).message}`)
       }
