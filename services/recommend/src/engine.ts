@@ -73,7 +73,7 @@ export class Engine {
   #timer: Timer | undefined
   #savedAt = 0
   #saving: Promise<void> | undefined
-  /** Settles when the state of the save under way is copied. */
+  /** Settles when the copy under way is made. */
   #copied: Promise<void> | undefined
   #caughtUp = false
   #modelTried = false
@@ -129,6 +129,7 @@ export class Engine {
     })
     this.trainer = new Trainer({
       state: this.state,
+      still: (copy) => this.#still(copy),
       served: this.served,
       ...settings,
       clock,
@@ -237,22 +238,29 @@ export class Engine {
   async #save(): Promise<void> {
     const { applied } = this.#consumer.counters
     if (applied === this.#savedAt) return
+    // State and offsets belong together: events wait until the last piece is copied, requests do not.
+    const frames = await this.#still(() =>
+      framesOf({
+        state: this.state.view(),
+        feedback: this.feedback.view(),
+        offsets: this.#consumer.offsets(),
+      }),
+    )
+    await this.#snapshots.save(frames)
+    this.#savedAt = applied
+  }
+
+  /** Copies one thing at a time, while no event is applied. */
+  async #still<Copied>(copy: () => Promise<Copied>): Promise<Copied> {
+    while (this.#copied) await this.#copied
     const copied = Promise.withResolvers<void>()
     this.#copied = copied.promise
-    let frames
     try {
-      // State and offsets belong together: events wait until the last piece is copied, requests do not.
-      frames = await framesOf({
-        pieces: this.state.pieces(),
-        feedback: this.feedback.save(),
-        offsets: this.#consumer.offsets(),
-      })
+      return await copy()
     } finally {
       this.#copied = undefined
       copied.resolve()
     }
-    await this.#snapshots.save(frames)
-    this.#savedAt = applied
   }
 
   async #apply(batch: readonly StoredEvent[]): Promise<void> {

@@ -66,10 +66,10 @@ test('an experiment is made by the admin, exposes users, and is judged by what w
 const count = ({ variants: all }: Report): number => all.reduce((sum, { lists }) => sum + lists, 0)
 
 test('experiments and their figures survive a restart', async () => {
-  const before = program.running.engine.feedback.experiments.save()
+  const before = program.running.engine.feedback.save().experiments
   await program.stop()
   program = await startTestProgram({ folder: program.folder })
   for (let turn = 0; turn < 200 && !program.running.engine.caughtUp; turn++)
     await new Promise((resolve) => setTimeout(resolve, 10))
-  assert.deepEqual(program.running.engine.feedback.experiments.save(), before)
+  assert.deepEqual(program.running.engine.feedback.save().experiments, before)
 })

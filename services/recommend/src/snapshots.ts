@@ -4,20 +4,14 @@ import type { Log } from '@spate/runtime/log'
 import { crashPoint } from '@spate/runtime/host'
 import type { Offsets } from './consumer.ts'
 import type { FeedbackState } from './domain/rank/feedback.ts'
-import { joinPieces, type SavedPiece, type SavedState } from './domain/saved-pieces.ts'
-import { stateVersion } from './domain/state.ts'
+import { joined, piecesOf, type SavedPiece } from './domain/saved-pieces.ts'
+import { stateVersion, type SavedState } from './domain/state.ts'
+import { nextTurn } from './turns.ts'
 
 /** State and the offsets it stands at: one thing, saved and read as one. */
 export interface Checkpoint {
   readonly state: SavedState
   readonly feedback?: FeedbackState
-  readonly offsets: Offsets
-}
-
-/** What a checkpoint is made from. */
-export interface CheckpointSource {
-  readonly pieces: Iterable<SavedPiece>
-  readonly feedback: FeedbackState
   readonly offsets: Offsets
 }
 
@@ -29,24 +23,19 @@ export type Frames = readonly Uint8Array[]
  * more than one piece. Nothing may be applied to the state until it resolves. `turn` ends a turn.
  */
 export async function framesOf(
-  { pieces, feedback, offsets }: CheckpointSource,
+  checkpoint: Checkpoint,
   turn: () => Promise<void> = nextTurn,
 ): Promise<Frames> {
-  const frames = [magic, frameOf({ feedback, offsets } satisfies Rest)]
-  for (const piece of pieces) {
+  const frames: Uint8Array[] = [magic]
+  for (const piece of piecesOf(checkpoint)) {
     frames.push(frameOf(piece))
     await turn()
   }
   return frames
 }
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
-
-/** A checkpoint beside its state. */
-type Rest = Pick<CheckpointSource, 'feedback' | 'offsets'>
-
 /** What a snapshot begins with; "SPRC" and the version of the frames. */
-const magic = Uint8Array.of(0x53, 0x50, 0x52, 0x43, 1, 0, 0, 0)
+const magic = Uint8Array.of(0x53, 0x50, 0x52, 0x43, 2, 0, 0, 0)
 
 /** u32 length, little-endian, and the value in V8's form. */
 function frameOf(value: unknown): Uint8Array {
@@ -69,9 +58,8 @@ function* valuesOf(bytes: Uint8Array): Generator {
 /** The checkpoint in `bytes`; undefined where they are of another version. */
 export function checkpointOf(bytes: Uint8Array): Checkpoint | undefined {
   if (Buffer.compare(bytes.subarray(0, magic.length), magic) !== 0) return undefined
-  const [rest, ...pieces] = valuesOf(bytes)
-  const state = joinPieces(pieces as SavedPiece[], stateVersion)
-  return state && { ...(rest as Rest), state }
+  const checkpoint = joined(valuesOf(bytes) as Generator<SavedPiece>) as Checkpoint | undefined
+  return checkpoint?.state.version === stateVersion ? checkpoint : undefined
 }
 
 /** Keeps checkpoints on disk. */

@@ -15,6 +15,7 @@ import {
 } from './domain/learn/training.ts'
 import type { ServedModels } from './served-models.ts'
 import type { TrainingJob } from './training-worker.ts'
+import { inTurns } from './turns.ts'
 
 /** Options the program trains with where nothing else is said. */
 export const trainingDefaults: TrainingOptions = defaults
@@ -64,9 +65,23 @@ export interface TrainingRun {
   error?: string
 }
 
+/** Resolves to what `copy` makes of the state, which stands still meanwhile. */
+export type Still = <Copied>(copy: () => Promise<Copied>) => Promise<Copied>
+
+/** What a training reads, copied step by step. */
+function* trainingCopy(
+  state: RecommendState,
+): Generator<undefined, { readonly interactions: Interactions; readonly said: Said }> {
+  const interactions = yield* state.copyInteractions()
+  const content = yield* state.content.copy()
+  return { interactions, said: { content, latest: state.latest.save() } }
+}
+
 /** What the trainer stands on. */
 export interface TrainerOptions {
   readonly state: RecommendState
+  /** Copies while no event is applied; requests are answered all the same. */
+  readonly still: Still
   readonly served: ServedModels
   readonly clock: Clock
   readonly log: Log
@@ -145,12 +160,9 @@ export class Trainer {
     this.#trainedAtEvents = state.events
     try {
       run.stage = 'fitting'
-      const interactions = state.interactions()
+      const { interactions, said } = await this.#options.still(() => inTurns(trainingCopy(state)))
       const options: TrainingOptions = { ...defaults, headItemsMax }
-      const trained = await trainInWorker(interactions, options, this.#abort.signal, {
-        content: state.content.save(),
-        latest: state.latest.save(),
-      })
+      const trained = await trainInWorker(interactions, options, this.#abort.signal, said)
       run.seconds = (clock.elapsed() - startMs) / 1000
       const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
       run.stage = 'judging'

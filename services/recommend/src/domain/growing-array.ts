@@ -29,9 +29,9 @@ export class GrowingArray {
       this.#values[at] = (this.#values[at] as number) * factor
   }
 
-  /** A copy of the numbers in use. */
-  toArray(): Float64Array {
-    return this.#values.slice(0, this.#length)
+  /** The numbers in use, as they are until the next change. */
+  view(): Float64Array {
+    return this.#values.subarray(0, this.#length)
   }
 
   #grow(least: number): void {

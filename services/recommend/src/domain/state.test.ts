@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { eventKinds } from './history.ts'
-import { RecommendState, type Interaction } from './state.ts'
+import { pieceSizeMax } from './saved-pieces.ts'
+import { RecommendState, stateLimits, type Interaction } from './state.ts'
 
 const startMs = 1_700_000_000_000
 const itemIds = ['a', 'b', 'c', 'd', 'e']
@@ -69,4 +70,28 @@ test('late, repeated and shuffled events leave the state that a single ordered p
     ),
     { numRuns: 300 },
   )
+})
+
+test('what training reads is copied in steps that do not grow with the state', () => {
+  const limits = { ...stateLimits, usersMax: 700, eventsPerUserMax: 90 }
+  const state = new RecommendState(limits)
+  const numbers = itemIds.map((itemId) => state.catalogue.intern(itemId) as number)
+  for (let at = 0; at < 80_000; at++)
+    state.record(`u${(at * at) % 1009}`, numbers[at % 5] as number, startMs + (at % 977), 'view')
+  const events = state.histories.events
+  const work = state.copyInteractions()
+  let steps = 0
+  let step = work.next()
+  for (; !step.done; step = work.next()) steps++
+  const { start, items, timesMs } = step.value
+  assert.ok(events > 4 * pieceSizeMax)
+  assert.ok(steps >= Math.floor(events / (pieceSizeMax + 2 * limits.eventsPerUserMax)))
+  assert.ok(items.buffer instanceof SharedArrayBuffer)
+  let user = 0
+  for (const [, history] of state.histories.entries()) {
+    const [from, to] = [start[user], start[++user]]
+    assert.deepEqual(Array.from(items.subarray(from, to)), history.items)
+    assert.deepEqual(Array.from(timesMs.subarray(from, to)), history.timesMs)
+  }
+  assert.equal(start[user], events)
 })

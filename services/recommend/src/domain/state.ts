@@ -8,7 +8,7 @@ import { EventMemory } from './event-memory.ts'
 import { ContentIndex } from './recall/content.ts'
 import { Latest } from './recall/latest.ts'
 import { ItemFacts } from './features/feature-vector.ts'
-import { ItemCounters } from './features/item-counters.ts'
+import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
 import {
   eventKinds,
   Histories,
@@ -19,14 +19,8 @@ import {
 } from './history.ts'
 import type { Interactions } from './recall/interactions.ts'
 import type { Knowledge, Models } from './recall/knowledge.ts'
-import { Popularity, popularitySpans } from './recall/popularity.ts'
-import {
-  inPieces,
-  joinPieces,
-  type SavedPiece,
-  type SavedState,
-  type SavedUser,
-} from './saved-pieces.ts'
+import { Popularity, type PopularityState } from './recall/popularity.ts'
+import { joined, lastOf, LongPart, pieceSizeMax, piecesOf } from './saved-pieces.ts'
 
 /** One thing a user did, as it lies in the event log. */
 export interface Interaction {
@@ -67,8 +61,30 @@ export const stateLimits: StateLimits = {
   eventIdsMax: 500_000,
 }
 
+/** The state as plain data, for a snapshot. */
+export interface SavedState {
+  readonly version: number
+  readonly events: number
+  readonly items: Iterable<Item>
+  readonly users: Iterable<SavedUser>
+  readonly popularity: PopularityState
+  readonly covisitation: CovisitationState
+  readonly counters: ItemCountersState
+  readonly eventIds: Iterable<number>
+}
+
+/** One user's history as it is saved. */
+export type SavedUser = readonly [
+  userId: string,
+  items: Uint32Array,
+  timesMs: Float64Array,
+  kinds: Uint8Array,
+  revision: number,
+  attributes: Attributes | undefined,
+]
+
 /** Of the saved form; another one is passed over and the log replayed. */
-export const stateVersion = 4
+export const stateVersion = 5
 
 /** What became of an event. */
 export type Applied = { readonly kind: 'applied' | 'duplicate' | 'catalogue_full' }
@@ -175,56 +191,62 @@ export class RecommendState {
     }
   }
 
-  /** All histories side by side, for training. O(events kept). */
+  /** All histories side by side, all at once. O(events kept). */
   interactions(): Interactions {
-    const start = new Uint32Array(this.histories.users + 1)
-    let length = 0
+    return lastOf(this.copyInteractions())
+  }
+
+  /**
+   * All histories side by side, in memory that threads share, so that nothing is copied twice. Stops
+   * after about `pieceSizeMax` values; nothing may be recorded until it is done. O(events kept).
+   */
+  *copyInteractions(): Generator<undefined, Interactions> {
+    const users = this.histories.users
+    const length = this.histories.events
+    const start = new Uint32Array(new SharedArrayBuffer(4 * (users + 1)))
+    const items = new Uint32Array(new SharedArrayBuffer(4 * length))
+    const timesMs = new Float64Array(new SharedArrayBuffer(8 * length))
+    let at = 0
     let user = 0
-    for (const [, history] of this.histories.entries())
-      start[++user] = length += history.items.length
-    const items = new Uint32Array(length)
-    const timesMs = new Float64Array(length)
-    user = 0
+    let size = 0
     for (const [, history] of this.histories.entries()) {
-      items.set(history.items, start[user])
-      timesMs.set(history.timesMs, start[user])
-      user++
+      items.set(history.items, at)
+      timesMs.set(history.timesMs, at)
+      start[++user] = at += history.items.length
+      size += 4 + history.items.length
+      if (size < pieceSizeMax) continue
+      size = 0
+      yield
     }
     return { itemCount: this.catalogue.size, start, items, timesMs }
   }
 
   /**
-   * The state as plain data, piece by piece, so that requests can be answered in between. Nothing may
-   * be recorded until the last piece is taken, or the pieces do not belong together. O(state).
+   * The state as plain data that shares its memory and is made as it is read: whoever saves it copies
+   * it in pieces (`piecesOf`), and nothing may be recorded until the last one is taken. O(1).
    */
-  *pieces(): Generator<SavedPiece> {
-    yield { part: 'head', version: stateVersion, events: this.#events }
-    for (const items of inPieces(this.catalogue.items, same, itemSize))
-      yield { part: 'items', items }
-    for (const users of inPieces(this.histories.entries(), savedUser, userSize))
-      yield { part: 'users', users }
-    for (const span of popularitySpans)
-      yield { part: 'popularity', span, state: this.popularity.saveSpan(span) }
-    yield { part: 'covisitation', state: this.covisitation.saveHead() }
-    for (const rows of inPieces(this.covisitation.savedRows(), same, rowSize))
-      yield { part: 'rows', rows }
-    yield { part: 'counters', state: this.counters.save() }
-    for (const hashes of inPieces(this.eventIds.hashes(), same, () => 1))
-      yield { part: 'eventIds', hashes: Float64Array.from(hashes) }
+  view(): SavedState {
+    return {
+      version: stateVersion,
+      events: this.#events,
+      items: new LongPart(() => this.catalogue.items),
+      users: new LongPart(() => usersOf(this.histories.entries())),
+      popularity: this.popularity.view(),
+      covisitation: this.covisitation.view(),
+      counters: this.counters.view(),
+      eventIds: new LongPart(() => this.eventIds.hashes()),
+    }
   }
 
-  /** The state as plain data, all at once. O(state). */
+  /** A copy of the state as plain data, all at once. O(state). */
   save(): SavedState {
-    return joinPieces(this.pieces(), stateVersion) as SavedState
+    return joined(piecesOf(this.view())) as SavedState
   }
 }
 
-const same = <Thing>(thing: Thing): Thing => thing
-/** An item's texts cost about as much as this many numbers. */
-const itemSize = (): number => 50
-const userSize = ([, items]: SavedUser): number => 10 + 3 * items.length
-const rowSize = ([, neighbours]: CovisitationState['rows'][number]): number =>
-  10 + 2 * neighbours.length
+function* usersOf(entries: Iterable<[string, History]>): Generator<SavedUser> {
+  for (const entry of entries) yield savedUser(entry)
+}
 
 function savedUser([userId, history]: [string, History]): SavedUser {
   return [

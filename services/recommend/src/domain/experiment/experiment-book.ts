@@ -1,5 +1,6 @@
 import type { ServedList } from '../rank/served-list.ts'
 import type { Joined } from '../rank/online-ranker.ts'
+import { LongPart } from '../saved-pieces.ts'
 import type { Experiment, Variant } from './experiment.ts'
 import { freeRange, variantOf } from './experiment.ts'
 import { estimatePolicy, type LoggedChoice, type OffPolicy } from './off-policy.ts'
@@ -28,7 +29,8 @@ interface Choice {
 /** Saved form. */
 export interface ExperimentBookState {
   readonly experiments: readonly Experiment[]
-  readonly units: readonly (readonly [key: string, users: readonly (readonly [string, Unit])[]])[]
+  /** Users by experiment and variant. */
+  readonly units: Readonly<Record<string, Iterable<readonly [userId: string, unit: Unit]>>>
   readonly choices: readonly Choice[]
 }
 
@@ -61,7 +63,8 @@ export class ExperimentBook {
 
   constructor(saved?: ExperimentBookState) {
     for (const each of saved?.experiments ?? []) this.#experiments.set(each.name, each)
-    for (const [key, users] of saved?.units ?? []) this.#units.set(key, new Map(users))
+    for (const [key, users] of Object.entries(saved?.units ?? {}))
+      this.#units.set(key, new Map(users))
     this.#choices = saved ? [...saved.choices] : []
     for (const choice of this.#choices) this.#index(choice)
   }
@@ -180,10 +183,16 @@ export class ExperimentBook {
     return estimatePolicy(log)
   }
 
-  save(): ExperimentBookState {
+  /** Saved form; users are made as they are read. */
+  view(): ExperimentBookState {
     return {
       experiments: this.experiments,
-      units: Array.from(this.#units, ([key, users]) => [key, [...users]] as const),
+      units: Object.fromEntries(
+        Array.from(this.#units, ([key, users]) => [
+          key,
+          new LongPart<readonly [string, Unit]>(() => users),
+        ]),
+      ),
       choices: this.#choices,
     }
   }

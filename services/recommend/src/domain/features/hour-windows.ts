@@ -66,10 +66,11 @@ export class HourWindows {
     return sum
   }
 
-  save(): HourWindowsState {
+  /** Saved form, in the very memory. */
+  view(): HourWindowsState {
     return {
-      newest: this.#newest.slice(0, this.#rows),
-      counts: this.#counts.slice(0, this.#rows * windowHours),
+      newest: this.#newest.subarray(0, this.#rows),
+      counts: this.#counts.subarray(0, this.#rows * windowHours),
     }
   }
 

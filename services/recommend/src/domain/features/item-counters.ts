@@ -177,17 +177,17 @@ export class ItemCounters {
     return Math.max(this.#windows.rows, ...this.#sums.day.map(({ length }) => length))
   }
 
-  save(): ItemCountersState {
-    const sums = (span: CounterSpan): Float64Array[] =>
-      this.#sums[span].map((each) => each.toArray())
+  /** Saved form, in the very memory. */
+  view(): ItemCountersState {
+    const sums = (span: CounterSpan): Float64Array[] => this.#sums[span].map((each) => each.view())
     return {
       landmarksMs: {
         day: this.#decays.day.landmarkMs,
         fortnight: this.#decays.fortnight.landmarkMs,
       },
       sums: { day: sums('day'), fortnight: sums('fortnight') },
-      totals: { day: this.#totals.day.slice(), fortnight: this.#totals.fortnight.slice() },
-      windows: this.#windows.save(),
+      totals: { day: this.#totals.day, fortnight: this.#totals.fortnight },
+      windows: this.#windows.view(),
     }
   }
 }

@@ -1,14 +1,17 @@
 import type { Arm } from '../rerank/exploration.ts'
+import { LongPart } from '../saved-pieces.ts'
 
 /** Items counted at most; the one met longest ago makes room. */
 const armsMax = 100_000
 
 /** Saved form. */
 export interface ArmBookState {
-  readonly arms: readonly (readonly [itemId: string, shown: number, chosen: number])[]
+  readonly arms: Iterable<SavedArm>
   readonly shown: number
   readonly chosen: number
 }
+
+type SavedArm = readonly [itemId: string, shown: number, chosen: number]
 
 /** How often items were shown and chosen: what exploration believes in. */
 export class ArmBook {
@@ -45,9 +48,10 @@ export class ArmBook {
     this.#at(itemId).chosen++
   }
 
-  save(): ArmBookState {
+  /** Saved form, made as it is read. */
+  view(): ArmBookState {
     return {
-      arms: Array.from(this.#arms, ([itemId, { shown, chosen }]) => [itemId, shown, chosen]),
+      arms: new LongPart(() => savedArms(this.#arms)),
       shown: this.#shown,
       chosen: this.#chosen,
     }
@@ -63,6 +67,10 @@ export class ArmBook {
     }
     return known
   }
+}
+
+function* savedArms(arms: ReadonlyMap<string, Arm>): Generator<SavedArm> {
+  for (const [itemId, { shown, chosen }] of arms) yield [itemId, shown, chosen]
 }
 
 const unknown: Arm = { shown: 0, chosen: 0 }

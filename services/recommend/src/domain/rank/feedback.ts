@@ -1,3 +1,4 @@
+import { joined, piecesOf } from '../saved-pieces.ts'
 import { ExperimentBook, type ExperimentBookState } from '../experiment/experiment-book.ts'
 import type { Interaction } from '../state.ts'
 import { ArmBook, type ArmBookState } from './arm-book.ts'
@@ -52,12 +53,18 @@ export class Feedback {
     if (joined.kind === 'first' && joined.placement === 'explored') this.arms.chosen(itemId)
   }
 
-  save(): FeedbackState {
+  /** Saved form, in the very memory and made as it is read: see `RecommendState.view`. O(lists kept). */
+  view(): FeedbackState {
     return {
       ranker: this.ranker.save(),
-      arms: this.arms.save(),
-      experiments: this.experiments.save(),
+      arms: this.arms.view(),
+      experiments: this.experiments.view(),
     }
+  }
+
+  /** A copy, all at once. */
+  save(): FeedbackState {
+    return joined(piecesOf(this.view())) as FeedbackState
   }
 
   #keep(requestId: string, event: Interaction): void {

@@ -5,6 +5,7 @@ import type { Item } from '../catalogue.ts'
 import { firstBlend } from './blend.ts'
 import { RecommendState } from '../state.ts'
 import { ContentIndex } from './content.ts'
+import { lastOf } from '../saved-pieces.ts'
 import { factorDefaults, foldIn, scoreFactors, trainFactors } from './factors.ts'
 import { itemSets, type Interactions } from './interactions.ts'
 import { lastVisit, speak, type Voice } from './knowledge.ts'
@@ -105,7 +106,7 @@ test('an index after any changes is the index of what is there, and so is its sa
       const fresh = new ContentIndex()
       for (const [number, now] of [...last].toSorted(([one], [other]) => one - other))
         fresh.put(number, now)
-      const loaded = new ContentIndex(changed.save())
+      const loaded = new ContentIndex(lastOf(changed.copy()))
       assert.equal(changed.items, fresh.items)
       const scores = (index: ContentIndex): number[] =>
         [0, 1, 2, 3, 4].flatMap((number) =>

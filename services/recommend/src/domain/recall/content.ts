@@ -1,4 +1,5 @@
 import type { Item } from '../catalogue.ts'
+import { pieceSizeMax } from '../saved-pieces.ts'
 import type { WeightedItems } from './profile.ts'
 import type { Scores } from './scores.ts'
 
@@ -92,14 +93,25 @@ export class ContentIndex {
     return sum
   }
 
-  save(): ContentState {
-    const start = new Uint32Array(this.#ofItem.length + 1)
-    const terms: number[] = []
-    for (let item = 0; item < this.#ofItem.length; item++) {
-      for (const term of this.#ofItem[item] ?? []) terms.push(term)
-      start[item + 1] = terms.length
+  /**
+   * The terms of all items, in memory that threads share. Stops after about `pieceSizeMax` values;
+   * nothing may be put until it is done. O(terms of all items).
+   */
+  *copy(): Generator<undefined, ContentState> {
+    const start = new Uint32Array(new SharedArrayBuffer(4 * (this.#ofItem.length + 1)))
+    const terms = new Uint32Array(new SharedArrayBuffer(4 * this.#length))
+    let at = 0
+    let size = 0
+    for (let item = 0; item + 1 < start.length; item++) {
+      const own = this.#ofItem[item] ?? []
+      terms.set(own, at)
+      start[item + 1] = at += own.length
+      size += 1 + own.length
+      if (size < pieceSizeMax) continue
+      size = 0
+      yield
     }
-    return { start, terms: Uint32Array.from(terms) }
+    return { start, terms }
   }
 
   #set(item: number, terms: readonly number[]): void {

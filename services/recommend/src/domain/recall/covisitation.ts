@@ -1,6 +1,7 @@
 import { ForwardDecay } from '../forward-decay.ts'
 import { GrowingArray } from '../growing-array.ts'
 import { eventKinds, kindWeights, type History } from '../history.ts'
+import { LongPart } from '../saved-pieces.ts'
 import { Neighbours } from './neighbours.ts'
 
 /** Bounds and shape of the co-visitation table. */
@@ -23,13 +24,11 @@ export const covisitationDefaults: CovisitationOptions = {
 export interface CovisitationState {
   readonly landmarkMs: number | undefined
   readonly newestMs: number | undefined
-  readonly rows: readonly (readonly [
-    item: number,
-    neighbours: Uint32Array,
-    weights: Float64Array,
-  ])[]
+  readonly rows: Iterable<SavedRow>
   readonly incoming: Float64Array
 }
+
+type SavedRow = readonly [item: number, neighbours: Uint32Array, weights: Float64Array]
 
 /** Added to a column's sum before its root: keeps rare items from looking certain. */
 const columnPrior = 20
@@ -119,18 +118,17 @@ export class Covisitation {
     return 1 / Math.sqrt(this.#incoming.get(item) * this.#unit + columnPrior)
   }
 
-  /** Saved form without its rows. */
-  saveHead(): CovisitationState {
+  /** Saved form, in the very memory; the rows are made as they are read. */
+  view(): CovisitationState {
     return {
       landmarkMs: this.#decay.landmarkMs,
       newestMs: this.#newestMs,
-      rows: [],
-      incoming: this.#incoming.toArray(),
+      rows: new LongPart(() => this.#savedRows()),
+      incoming: this.#incoming.view(),
     }
   }
 
-  /** The rows as they are saved, each made when it is asked for. */
-  *savedRows(): Generator<CovisitationState['rows'][number]> {
+  *#savedRows(): Generator<SavedRow> {
     for (const [item, row] of this.#rows.entries())
       if (row) yield [item, row.items.slice(0, row.size), row.weights.slice(0, row.size)]
   }

@@ -79,7 +79,14 @@ function solveAll(
 let lastSolver: { readonly options: FactorOptions; readonly solver: RowSolver } | undefined
 
 function solverOf(options: FactorOptions): RowSolver {
-  if (lastSolver?.options !== options) lastSolver = { options, solver: new RowSolver(options) }
+  const known = lastSolver?.options
+  if (
+    !lastSolver ||
+    known?.factors !== options.factors ||
+    known.unseen !== options.unseen ||
+    known.lambda !== options.lambda
+  )
+    lastSolver = { options, solver: new RowSolver(options) }
   return lastSolver.solver
 }
 

@@ -109,8 +109,17 @@ export class Popularity {
     return this.#sums.ever.length
   }
 
-  /** Saved form of one half-life. */
-  saveSpan(span: PopularitySpan): PopularityState[PopularitySpan] {
-    return { landmarkMs: this.#decays[span].landmarkMs, sums: this.#sums[span].toArray() }
+  /** Saved form, in the very memory. */
+  view(): PopularityState {
+    const span = (name: PopularitySpan): PopularityState[PopularitySpan] => ({
+      landmarkMs: this.#decays[name].landmarkMs,
+      sums: this.#sums[name].view(),
+    })
+    return {
+      day: span('day'),
+      fortnight: span('fortnight'),
+      quarter: span('quarter'),
+      ever: span('ever'),
+    }
   }
 }
