@@ -23,6 +23,8 @@ export class Catalogue {
   readonly itemsMax: number
   readonly #numbers = new Map<string, number>()
   readonly #items: Item[] = []
+  /** 1 where the item may be shown: asked for each candidate of each list. */
+  #showable = new Uint8Array(64)
   #version = 0
   #refused = 0
 
@@ -74,7 +76,7 @@ export class Catalogue {
     const known = this.#numbers.get(item.itemId)
     if (known === undefined) return this.#append(item)
     const { addedAtMs } = this.#items[known] as Item
-    this.#items[known] = addedAtMs === undefined ? item : { ...item, addedAtMs }
+    this.#set(known, addedAtMs === undefined ? item : { ...item, addedAtMs })
     this.#version++
     return known
   }
@@ -83,13 +85,12 @@ export class Catalogue {
   moveStock(number: number, delta: number): void {
     const item = this.#items[number]
     if (item?.stock === undefined) return
-    this.#items[number] = { ...item, stock: Math.max(0, item.stock + delta) }
+    this.#set(number, { ...item, stock: Math.max(0, item.stock + delta) })
   }
 
   /** True where the item may be shown at all: not hidden, not sold out. */
   showable(number: number): boolean {
-    const item = this.#items[number]
-    return item !== undefined && !item.hidden && item.stock !== 0
+    return this.#showable[number] === 1
   }
 
   /** All items in order of number. Do not change it. */
@@ -103,9 +104,19 @@ export class Catalogue {
       return undefined
     }
     const number = this.#items.length
-    this.#items.push(item)
+    this.#set(number, item)
     this.#numbers.set(item.itemId, number)
     this.#version++
     return number
+  }
+
+  #set(number: number, item: Item): void {
+    this.#items[number] = item
+    if (number >= this.#showable.length) {
+      const room = new Uint8Array(2 * number)
+      room.set(this.#showable)
+      this.#showable = room
+    }
+    this.#showable[number] = item.hidden || item.stock === 0 ? 0 : 1
   }
 }

@@ -97,14 +97,14 @@ function linkedReason(
     source.weighed?.set(voice, heard)
   }
   const { items, weights } = heard
-  const links: { readonly from: number; readonly strength: number }[] = []
+  // Three at most are held, strongest first: a history may be long, and this is done for each item.
+  const links: Link[] = []
   for (let at = 0; at < items.length; at++) {
     const from = items[at] as number
+    if (from === item) continue
     const strength = (weights[at] as number) * linkOf(knowledge, voice.channel, from, item)
-    if (strength > 0 && from !== item) links.push({ from, strength })
+    if (strength > 0) holdStrongest(links, { from, strength })
   }
-  links.sort((a, b) => b.strength - a.strength || a.from - b.from)
-  links.splice(evidenceMax)
   const titles = links.map(({ from }) => catalogue.at(from)?.title ?? '')
   const first = titles[0] ?? ''
   if (links.length === 0) return plain(voice.channel, language, '为你精选', 'Picked for you')
@@ -121,6 +121,24 @@ function linkedReason(
   const text = language === 'en' ? english : chinese
   const evidence = { items: links.map(({ from }) => catalogue.at(from)?.itemId ?? '') }
   return { channel: voice.channel, text, evidence }
+}
+
+interface Link {
+  readonly from: number
+  readonly strength: number
+}
+
+/** Puts `link` in its place among the strongest; ties go to the lower item. */
+function holdStrongest(links: Link[], link: Link): void {
+  let at = links.length
+  while (at > 0 && isStronger(link, links[at - 1] as Link)) at--
+  if (at === evidenceMax) return
+  links.splice(at, 0, link)
+  if (links.length > evidenceMax) links.pop()
+}
+
+function isStronger(a: Link, b: Link): boolean {
+  return a.strength > b.strength || (a.strength === b.strength && a.from < b.from)
 }
 
 /** Channels that say what comes next, and not what goes with it. */

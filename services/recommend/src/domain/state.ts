@@ -7,7 +7,7 @@ import {
 import { EventMemory } from './event-memory.ts'
 import { ContentIndex } from './recall/content.ts'
 import { Latest } from './recall/latest.ts'
-import { ItemFacts } from './features/feature-vector.ts'
+import { ItemFacts } from './features/item-facts.ts'
 import { ItemCounters, type ItemCountersState } from './features/item-counters.ts'
 import {
   eventKinds,

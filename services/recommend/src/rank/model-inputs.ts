@@ -1,5 +1,6 @@
 import { Fault } from '@spate/runtime/fault'
-import { featureNames, tokenNames, type FeatureRows } from '../domain/features/feature-vector.ts'
+import { featureNames, type FeatureRows } from '../domain/features/feature-vector.ts'
+import { tokenNames } from '../domain/features/token.ts'
 
 /** A tensor that a model takes or gives. Sizes of -1 are open. */
 export interface TensorFace {

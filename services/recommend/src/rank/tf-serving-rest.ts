@@ -1,6 +1,7 @@
 import { createClient, type Client } from '@spate/http/client'
 import { Fault } from '@spate/runtime/fault'
-import { featureNames, tokenNames, type FeatureRows } from '../domain/features/feature-vector.ts'
+import { featureNames, type FeatureRows } from '../domain/features/feature-vector.ts'
+import { tokenNames } from '../domain/features/token.ts'
 import { faceOf, type ModelFace, type TensorFace } from './model-inputs.ts'
 import type { ModelVersion, RankCall, Ranker } from './ranker.ts'
 import { defaultSignature, type RemoteModelOptions } from './tf-serving.ts'

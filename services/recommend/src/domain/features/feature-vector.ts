@@ -1,8 +1,10 @@
-import type { Catalogue, Item } from '../catalogue.ts'
+import type { Catalogue } from '../catalogue.ts'
 import { eventKinds, type Attributes } from '../history.ts'
 import type { Covisitation } from '../recall/covisitation.ts'
 import type { Neighbours } from '../recall/neighbours.ts'
 import type { CountersAsOf, ItemCounters } from './item-counters.ts'
+import type { ItemFacts } from './item-facts.ts'
+import { tokenNames, tokenOf } from './token.ts'
 import { sessionGapMs, type UserFeatures } from './user-features.ts'
 
 const hourMs = 3_600_000
@@ -46,17 +48,6 @@ export const featureNames = [
   'both.follows',
 ] as const
 
-/** Words of a vector, in order, as hashes: what a hashed model looks weights up by. 0: absent. */
-export const tokenNames = [
-  'user',
-  'item',
-  'category',
-  'last_item',
-  'hour',
-  'segment',
-  'place',
-] as const
-
 /** Numbers that belong to the user and the moment: the same in all rows of one request. */
 const sharedNumbers = 16
 
@@ -66,59 +57,6 @@ export interface FeatureSource {
   readonly counters: ItemCounters
   readonly covisitation: Covisitation
   readonly facts: ItemFacts
-}
-
-/**
- * What a vector says of an item whatever the time and the user, worked out once for each version of
- * the item: a changed item is another object, so old facts are never taken for it. 24 bytes an item.
- */
-export class ItemFacts {
-  readonly #catalogue: Catalogue
-  readonly #of: (Item | undefined)[] = []
-  #logPrices = new Float64Array(64)
-  #tokens = new Uint32Array(128)
-
-  constructor(catalogue: Catalogue) {
-    this.#catalogue = catalogue
-  }
-
-  /** The item as it is now, its facts brought up to date. */
-  at(number: number): Item | undefined {
-    const item = this.#catalogue.at(number)
-    if (item !== undefined && this.#of[number] !== item) this.#note(number, item)
-    return item
-  }
-
-  /** log(1 + price), 0 where there is none; after `at`, as are the tokens. */
-  logPrice(number: number): number {
-    return this.#logPrices[number] ?? 0
-  }
-
-  itemToken(number: number): number {
-    return this.#tokens[2 * number] ?? 0
-  }
-
-  /** Of the first category. */
-  categoryToken(number: number): number {
-    return this.#tokens[2 * number + 1] ?? 0
-  }
-
-  #note(number: number, item: Item): void {
-    if (number >= this.#logPrices.length) {
-      const room = Math.max(this.#catalogue.size, 2 * this.#logPrices.length)
-      const logPrices = new Float64Array(room)
-      logPrices.set(this.#logPrices)
-      this.#logPrices = logPrices
-      const tokens = new Uint32Array(2 * room)
-      tokens.set(this.#tokens)
-      this.#tokens = tokens
-    }
-    while (this.#of.length < number) this.#of.push(undefined)
-    this.#of[number] = item
-    this.#logPrices[number] = item.price === undefined ? 0 : Math.log1p(item.price)
-    this.#tokens[2 * number] = tokenOf('item', item.itemId)
-    this.#tokens[2 * number + 1] = tokenOf('category', item.categories[0])
-  }
 }
 
 /** Who asks, when and where. */
@@ -156,22 +94,33 @@ export function featuresOf(
   const shared = sharedNumbersOf(question)
   const view = viewOf(question, source)
   const { facts, counters } = source
+  // An item met for the first time may bring a category of the user's along.
+  for (let row = 0; row < rows; row++) facts.has(items[row] as number)
+  facts.hear(question.user.categories)
   for (let row = 0, at = 0; row < rows; row++) {
     const number = items[row] as number
-    const item = facts.at(number)
+    const known = facts.has(number)
     for (let k = 0; k < sharedNumbers; k++) numbers[at++] = shared[k] as number
     at = counters.write(number, view.asOf, numbers, at)
+    const publishedMs = known ? facts.publishedMs(number) : NaN
     numbers[at++] =
-      item?.publishedAtMs === undefined
-        ? ageUnknown
-        : Math.log1p(Math.max(0, view.nowMs - item.publishedAtMs) / dayMs)
-    const logPrice = item === undefined ? 0 : facts.logPrice(number)
-    numbers[at++] = logPrice
-    at = writeBoth(numbers, at, { number, item, logPrice, view })
+      publishedMs === publishedMs
+        ? Math.log1p(Math.max(0, view.nowMs - publishedMs) / dayMs)
+        : ageUnknown
+    const logPrice = known ? facts.logPrice(number) : NaN
+    const priced = logPrice === logPrice
+    numbers[at++] = priced ? logPrice : 0
+    const had = view.recent.get(number)
+    numbers[at++] = had ? Math.log1p(had.times) : 0
+    numbers[at++] = had ? 2 ** (-Math.max(0, view.nowMs - had.lastMs) / dayMs) : 0
+    numbers[at++] = known ? facts.interestIn(number) : 0
+    numbers[at++] = priced && view.priceKnown ? Math.abs(logPrice - view.priceMean) : 0
+    const follows = view.follows?.get(number) ?? 0
+    numbers[at++] = follows > 0 ? Math.log1p(follows * view.followsUnit) : 0
     let token = row * tokenNames.length
     tokens[token++] = view.tokens.user
-    tokens[token++] = item === undefined ? 0 : facts.itemToken(number)
-    tokens[token++] = item === undefined ? 0 : facts.categoryToken(number)
+    tokens[token++] = known ? facts.itemToken(number) : 0
+    tokens[token++] = known ? facts.categoryToken(number) : 0
     tokens[token++] = view.tokens.lastItem
     tokens[token++] = view.tokens.hour
     tokens[token++] = view.tokens.segment
@@ -190,9 +139,9 @@ export function userNumbersOf(question: FeatureQuestion): Record<string, number>
 /** What the rows of one question have in common, worked out once. */
 interface View {
   readonly nowMs: number
-  readonly user: UserFeatures
   readonly recent: ReadonlyMap<number, { readonly times: number; readonly lastMs: number }>
-  readonly categories: ReadonlyMap<string, number>
+  readonly priceKnown: boolean
+  readonly priceMean: number
   readonly follows: Neighbours | undefined
   readonly followsUnit: number
   readonly asOf: CountersAsOf
@@ -211,11 +160,11 @@ function viewOf(question: FeatureQuestion, source: FeatureSource): View {
   const last = latest && source.catalogue.numberOf(latest.itemId)
   return {
     nowMs,
-    user,
     recent: new Map(
       user.recent.map((each) => [source.catalogue.numberOf(each.itemId) ?? -1, each]),
     ),
-    categories: new Map(user.categories),
+    priceKnown: user.price.weight !== 0,
+    priceMean: user.price.mean,
     follows: last === undefined ? undefined : source.covisitation.row(last),
     followsUnit: source.covisitation.unit,
     asOf: source.counters.asOf(nowMs),
@@ -271,42 +220,3 @@ function withinHours(user: UserFeatures, hours: number, nowMs: number): number {
 
 /** As if an item without a date were published a year ago. */
 const ageUnknown = Math.log1p(365)
-
-/** Writes what user and item have in common; gives the place behind it. */
-function writeBoth(
-  numbers: Float32Array,
-  start: number,
-  about: {
-    readonly number: number
-    readonly item: Item | undefined
-    readonly logPrice: number
-    readonly view: View
-  },
-): number {
-  const { number, item, logPrice, view } = about
-  const { user } = view
-  const had = view.recent.get(number)
-  let affinity = 0
-  if (item && view.categories.size > 0)
-    for (const category of item.categories) affinity += view.categories.get(category) ?? 0
-  let at = start
-  numbers[at++] = had ? Math.log1p(had.times) : 0
-  numbers[at++] = had ? 2 ** (-Math.max(0, view.nowMs - had.lastMs) / dayMs) : 0
-  numbers[at++] = affinity
-  numbers[at++] =
-    item?.price === undefined || user.price.weight === 0 ? 0 : Math.abs(logPrice - user.price.mean)
-  numbers[at++] = Math.log1p(Math.max(0, view.follows?.get(number) ?? 0) * view.followsUnit)
-  return at
-}
-
-/** FNV-1a of the field and its value, never 0; 0 where there is no value. */
-function tokenOf(
-  field: (typeof tokenNames)[number],
-  value: string | number | boolean | undefined,
-): number {
-  if (value === undefined || value === '') return 0
-  const text = String(value)
-  let hash = Math.imul(0x811c9dc5 ^ tokenNames.indexOf(field), 0x01000193)
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  return hash >>> 0 || 1
-}

@@ -1,6 +1,7 @@
 import { ForwardDecay } from '../forward-decay.ts'
 import { GrowingArray } from '../growing-array.ts'
 import type { EventKind } from '../history.ts'
+import { RecentReads } from './recent-reads.ts'
 import { HourWindows, type HourWindowsState } from './hour-windows.ts'
 
 const dayMs = 86_400_000
@@ -24,7 +25,8 @@ const spans = ['day', 'fortnight'] as const
 
 /** What reading the counters at one moment takes, worked out once for many items. */
 export interface CountersAsOf {
-  readonly nowMs: number
+  /** The whole second the counters are read as of: reads of one second share their logarithms. */
+  readonly secondMs: number
   readonly dayFactor: number
   readonly fortnightFactor: number
   /** Pretended showings of each rate: impression to view, view to cart, view to purchase. 0: no rate. */
@@ -64,6 +66,7 @@ export class ItemCounters {
   readonly #sums: Record<CounterSpan, readonly GrowingArray[]>
   readonly #totals: Record<CounterSpan, Float64Array>
   readonly #windows: HourWindows
+  readonly #reads = new RecentReads()
 
   constructor(state?: ItemCountersState) {
     const decay = (span: CounterSpan): ForwardDecay =>
@@ -81,11 +84,13 @@ export class ItemCounters {
   /** Counts one event. Showings do not enter the windows: those say what people did. */
   observe(item: number, kind: EventKind, timeMs: number, weight = 1): void {
     const counter = counterNames.indexOf(counterOf[kind])
+    this.#reads.forget(item)
     for (const span of spans) {
       const decay = this.#decays[span]
       const scale = decay.scaleFor(timeMs)
       const totals = this.#totals[span]
       if (scale !== 1) {
+        this.#reads.forgetAll()
         for (const sums of this.#sums[span]) sums.scale(scale)
         for (let at = 0; at < totals.length; at++) totals[at] = (totals[at] as number) * scale
       }
@@ -96,12 +101,13 @@ export class ItemCounters {
     if (kind !== 'impression') this.#windows.count(item, timeMs)
   }
 
-  /** What `write` needs to read the counters as of `nowMs`. */
+  /** What `write` needs to read the counters as of `nowMs`, to the second. */
   asOf(nowMs: number): CountersAsOf {
-    const fortnightFactor = this.readFactor('fortnight', nowMs)
+    const secondMs = Math.floor(nowMs / 1000) * 1000
+    const fortnightFactor = this.readFactor('fortnight', secondMs)
     return {
-      nowMs,
-      dayFactor: this.readFactor('day', nowMs),
+      secondMs,
+      dayFactor: this.readFactor('day', secondMs),
       fortnightFactor,
       bases: [
         this.#base('impression', 'view', fortnightFactor),
@@ -113,28 +119,45 @@ export class ItemCounters {
 
   /** Writes the eleven numbers `item.views_day` to `item.trend` of a vector; gives the place behind. */
   write(item: number, asOf: CountersAsOf, out: Float32Array, start: number): number {
-    const { nowMs, dayFactor, fortnightFactor, bases } = asOf
-    const day = this.#sums.day as Four
+    const { secondMs, fortnightFactor, bases } = asOf
+    const own = this.#reads.find(item, secondMs)
+    const { numbers } = this.#reads
+    if (!this.#reads.found) this.#read(item, asOf, numbers, own)
     const fortnight = this.#sums.fortnight as Four
     const shown = fortnight[0].get(item) * fortnightFactor
     const viewed = fortnight[1].get(item) * fortnightFactor
     const carted = fortnight[2].get(item) * fortnightFactor
     const bought = fortnight[3].get(item) * fortnightFactor
-    const lastHour = this.#windows.sum(item, 1, nowMs)
-    const lastDay = this.#windows.sum(item, 24, nowMs)
-    let at = start
-    out[at++] = Math.log1p(day[1].get(item) * dayFactor)
-    out[at++] = Math.log1p(viewed)
-    out[at++] = Math.log1p(day[3].get(item) * dayFactor)
-    out[at++] = Math.log1p(bought)
-    out[at++] = Math.log1p(shown)
-    out[at++] = rateOf(viewed, shown, bases[0])
-    out[at++] = rateOf(carted, viewed, bases[1])
-    out[at++] = rateOf(bought, viewed, bases[2])
-    out[at++] = Math.log1p(lastHour)
-    out[at++] = Math.log1p(lastDay)
-    out[at++] = (lastHour + trendPrior) / (lastDay / 24 + trendPrior)
-    return at
+    out[start] = numbers[own] as number
+    out[start + 1] = numbers[own + 1] as number
+    out[start + 2] = numbers[own + 2] as number
+    out[start + 3] = numbers[own + 3] as number
+    out[start + 4] = numbers[own + 4] as number
+    // Rates follow everybody's counts, which move with each event.
+    out[start + 5] = rateOf(viewed, shown, bases[0])
+    out[start + 6] = rateOf(carted, viewed, bases[1])
+    out[start + 7] = rateOf(bought, viewed, bases[2])
+    out[start + 8] = numbers[own + 5] as number
+    out[start + 9] = numbers[own + 6] as number
+    out[start + 10] = numbers[own + 7] as number
+    return start + 11
+  }
+
+  /** The eight of the eleven numbers that are the item's own. */
+  #read(item: number, asOf: CountersAsOf, out: Float32Array, start: number): void {
+    const { secondMs, dayFactor, fortnightFactor } = asOf
+    const day = this.#sums.day as Four
+    const fortnight = this.#sums.fortnight as Four
+    const lastHour = this.#windows.sum(item, 1, secondMs)
+    const lastDay = this.#windows.sum(item, 24, secondMs)
+    out[start] = Math.log1p(day[1].get(item) * dayFactor)
+    out[start + 1] = Math.log1p(fortnight[1].get(item) * fortnightFactor)
+    out[start + 2] = Math.log1p(day[3].get(item) * dayFactor)
+    out[start + 3] = Math.log1p(fortnight[3].get(item) * fortnightFactor)
+    out[start + 4] = Math.log1p(fortnight[0].get(item) * fortnightFactor)
+    out[start + 5] = Math.log1p(lastHour)
+    out[start + 6] = Math.log1p(lastDay)
+    out[start + 7] = (lastHour + trendPrior) / (lastDay / 24 + trendPrior)
   }
 
   /** What a sum must be multiplied by to be its value as of `nowMs`: once for many reads. */

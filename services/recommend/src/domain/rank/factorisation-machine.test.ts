@@ -2,17 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { SeededChance } from '@spate/runtime/chance'
-import { featureNames, tokenNames, type FeatureRows } from '../features/feature-vector.ts'
-import {
-  chanceOf,
-  emptyBatch,
-  emptyRow,
-  FactorisationMachine,
-  factors,
-  readBatch,
-  readRow,
-  type SparseRow,
-} from './factorisation-machine.ts'
+import { featureNames, type FeatureRows } from '../features/feature-vector.ts'
+import { tokenNames } from '../features/token.ts'
+import { chanceOf, FactorisationMachine, factors } from './factorisation-machine.ts'
+import { emptyBatch, readBatch } from './row-batch.ts'
+import { emptyRow, readRow, type SparseRow } from './sparse-row.ts'
 
 const options = { buckets: 251, rate: 0.05, decay: 1e-5 }
 const chance = new SeededChance(5)

@@ -1,10 +1,9 @@
-import { featureNames, tokenNames, type FeatureRows } from '../features/feature-vector.ts'
+import { featureNames } from '../features/feature-vector.ts'
+import type { RowBatch } from './row-batch.ts'
+import type { SparseRow } from './sparse-row.ts'
 
 /** Numbers in the vector of a feature. */
 export const factors = 8
-/** Features of a row: each number, and each token that is there. */
-export const rowFeatures: number = featureNames.length + tokenNames.length
-
 /** Shape and pace of a factorisation machine. */
 export interface MachineOptions {
   /** Places for tokens, best a prime. Tokens that meet in one share their weights. */
@@ -26,131 +25,8 @@ export interface MachineState {
   readonly vectorSquares: Float32Array
 }
 
-/** One row as places and values; reused from call to call. */
-export interface SparseRow {
-  readonly places: Uint32Array
-  readonly values: Float64Array
-  count: number
-}
-
-/** A row with room for every feature. */
-export function emptyRow(): SparseRow {
-  return { places: new Uint32Array(rowFeatures), values: new Float64Array(rowFeatures), count: 0 }
-}
-
-/** Values beyond this say no more than this. */
-export const valueMax = 4
-/** Numbers of the vector are mostly logarithms up to about 12; weights like values near 1. */
-export const numberScale = 0.25
-
-/**
- * Row `at` of `rows` as places and values: number j has place j, a token a place behind the
- * numbers. What is not finite is left out, so that no row can spoil the weights. O(features).
- */
-export function readRow(
-  rows: FeatureRows,
-  at: number,
-  buckets: number,
-  out: SparseRow,
-  columns: { readonly numbers: Uint8Array; readonly tokens: Uint8Array } = allColumns,
-): void {
-  const { places, values } = out
-  const numbers = featureNames.length
-  let count = 0
-  for (let c = 0, from = at * numbers; c < columns.numbers.length; c++) {
-    const k = columns.numbers[c] as number
-    const value = (rows.numbers[from + k] as number) * numberScale
-    if (value === 0 || !Number.isFinite(value)) continue
-    places[count] = k
-    values[count++] = value > valueMax ? valueMax : value < -valueMax ? -valueMax : value
-  }
-  for (let c = 0, from = at * tokenNames.length; c < columns.tokens.length; c++) {
-    const k = columns.tokens[c] as number
-    const token = rows.tokens[from + k] as number
-    if (token === 0) continue
-    places[count] = numbers + (token % buckets)
-    values[count++] = 1
-  }
-  out.count = count
-}
-
-/** Rows side by side as places and values; what all rows have in common is there once. */
-export interface RowBatch {
-  readonly shared: SparseRow
-  rows: number
-  /** Row r has `places[starts[r]..starts[r + 1])` beside what is shared. */
-  starts: Uint32Array
-  places: Uint32Array
-  values: Float64Array
-}
-
-/** A batch without rows; it grows to the largest it is used for. */
-export function emptyBatch(): RowBatch {
-  return {
-    shared: emptyRow(),
-    rows: 0,
-    starts: new Uint32Array(1),
-    places: new Uint32Array(0),
-    values: new Float64Array(0),
-  }
-}
-
-const oneRow = emptyRow()
-
-/**
- * All of `rows` as `readRow` reads them, with the columns that are the same in every row (of the user
- * and the moment, in one request) taken out. O(rows x features).
- */
-export function readBatch(rows: FeatureRows, buckets: number, out: RowBatch): void {
-  const count = rows.rows
-  out.rows = count
-  out.shared.count = 0
-  if (count === 0) return
-  if (out.starts.length <= count) {
-    out.starts = new Uint32Array(count + 1)
-    out.places = new Uint32Array(count * rowFeatures)
-    out.values = new Float64Array(count * rowFeatures)
-  }
-  const numbers = ownColumns(rows.numbers, featureNames.length, count)
-  const tokens = ownColumns(rows.tokens, tokenNames.length, count)
-  readRow(rows, 0, buckets, oneRow, { numbers: numbers.shared, tokens: tokens.shared })
-  out.shared.places.set(oneRow.places.subarray(0, oneRow.count))
-  out.shared.values.set(oneRow.values.subarray(0, oneRow.count))
-  out.shared.count = oneRow.count
-  const own = { numbers: numbers.own, tokens: tokens.own }
-  let at = 0
-  for (let row = 0; row < count; row++) {
-    readRow(rows, row, buckets, oneRow, own)
-    for (let k = 0; k < oneRow.count; k++, at++) {
-      out.places[at] = oneRow.places[k] as number
-      out.values[at] = oneRow.values[k] as number
-    }
-    out.starts[row + 1] = at
-  }
-}
-
-interface Columns {
-  readonly own: Uint8Array
-  readonly shared: Uint8Array
-}
-
-/** Which of `width` columns are the same in all `count` rows. What is no number is never the same. */
-function ownColumns(values: ArrayLike<number>, width: number, count: number): Columns {
-  const own: number[] = []
-  const shared: number[] = []
-  for (let column = 0; column < width; column++) {
-    const first = values[column] as number
-    let row = 0
-    while (row < count && values[row * width + column] === first) row++
-    ;(row === count ? shared : own).push(column)
-  }
-  return { own: Uint8Array.from(own), shared: Uint8Array.from(shared) }
-}
-
-const allColumns = {
-  numbers: Uint8Array.from(featureNames, (_, at) => at),
-  tokens: Uint8Array.from(tokenNames, (_, at) => at),
-}
+/** Numbers side by side for each number of a batch: its vector, its weight, its vector's square. */
+const nearWidth = factors + 2
 
 /** Log-odds stay within this. */
 export const oddsMax = 30
@@ -163,22 +39,21 @@ const stepMax = 2
  */
 export class FactorisationMachine {
   readonly options: MachineOptions
-  readonly #bias: Float64Array
-  readonly #weights: Float32Array
-  readonly #vectors: Float32Array
-  readonly #weightSquares: Float32Array
-  readonly #vectorSquares: Float32Array
+  #tables: Tables | undefined
   readonly #sums = new Float64Array(factors)
+  /** The vectors, squares and weights of the numbers a batch is about, close together. */
+  readonly #near = new Float64Array(featureNames.length * nearWidth)
 
   constructor(options: MachineOptions = machineDefaults, saved?: MachineState) {
     this.options = options
     const size = featureNames.length + options.buckets
     const fits = saved?.weights.length === size && saved.vectors.length === size * factors
-    this.#bias = fits ? saved.bias.slice() : new Float64Array(2)
-    this.#weights = fits ? saved.weights.slice() : new Float32Array(size)
-    this.#weightSquares = fits ? saved.weightSquares.slice() : new Float32Array(size)
-    this.#vectors = fits ? saved.vectors.slice() : firstVectors(size)
-    this.#vectorSquares = fits ? saved.vectorSquares.slice() : new Float32Array(size * factors)
+    if (fits) this.#tables = copyOf(saved)
+  }
+
+  /** Made when they are first needed: a shop where nothing is shown yet does not pay 4.7 MB. */
+  get #own(): Tables {
+    return (this.#tables ??= freshTables(featureNames.length + this.options.buckets))
   }
 
   /** Log-odds of a yes for the row. O(features x factors). */
@@ -192,16 +67,18 @@ export class FactorisationMachine {
 
   /**
    * Log-odds of each row of `batch` into `out`: the same sums as `odds`, those over what all rows
-   * share made once. O(shared + own features) x factors; the factors are written out, which is what
-   * keeps the sums in registers.
+   * share made once, and the squares of a number's vector once for all rows. O(shared + own features)
+   * x factors; the factors are written out, which is what keeps the sums in registers.
    */
   oddsOf(batch: RowBatch, out: Float64Array): void {
-    const weights = this.#weights
-    const vectors = this.#vectors
+    const { vectors, weights } = this.#own
     const common = this.#sumsOf(batch.shared)
     const sums = this.#sums
-    const { places, values, starts } = batch
-    for (let row = 0; row < batch.rows; row++) {
+    const near = this.#near
+    this.#bringNear(batch.numbers)
+    const { places, values, tokens } = batch
+    const end = batch.numbers.length * nearWidth
+    for (let row = 0, at = 0, token = 0; row < batch.rows; row++) {
       let { linear, squares } = common
       let s0 = sums[0] as number
       let s1 = sums[1] as number
@@ -211,20 +88,32 @@ export class FactorisationMachine {
       let s5 = sums[5] as number
       let s6 = sums[6] as number
       let s7 = sums[7] as number
-      const end = starts[row + 1] as number
-      for (let at = starts[row] as number; at < end; at++) {
-        const place = places[at] as number
-        const value = values[at] as number
+      for (let v = 0; v < end; v += nearWidth) {
+        const value = values[at++] as number
+        s0 += (near[v] as number) * value
+        s1 += (near[v + 1] as number) * value
+        s2 += (near[v + 2] as number) * value
+        s3 += (near[v + 3] as number) * value
+        s4 += (near[v + 4] as number) * value
+        s5 += (near[v + 5] as number) * value
+        s6 += (near[v + 6] as number) * value
+        s7 += (near[v + 7] as number) * value
+        linear += (near[v + 8] as number) * value
+        squares += (near[v + 9] as number) * value * value
+      }
+      for (const last = token + tokens; token < last; token++) {
+        const place = places[token] as number
+        if (place < 0) continue
         const v = place * factors
-        linear += (weights[place] as number) * value
-        const p0 = (vectors[v] as number) * value
-        const p1 = (vectors[v + 1] as number) * value
-        const p2 = (vectors[v + 2] as number) * value
-        const p3 = (vectors[v + 3] as number) * value
-        const p4 = (vectors[v + 4] as number) * value
-        const p5 = (vectors[v + 5] as number) * value
-        const p6 = (vectors[v + 6] as number) * value
-        const p7 = (vectors[v + 7] as number) * value
+        const p0 = vectors[v] as number
+        const p1 = vectors[v + 1] as number
+        const p2 = vectors[v + 2] as number
+        const p3 = vectors[v + 3] as number
+        const p4 = vectors[v + 4] as number
+        const p5 = vectors[v + 5] as number
+        const p6 = vectors[v + 6] as number
+        const p7 = vectors[v + 7] as number
+        linear += weights[place] as number
         squares += p0 * p0 + p1 * p1 + p2 * p2 + p3 * p3 + p4 * p4 + p5 * p5 + p6 * p6 + p7 * p7
         s0 += p0
         s1 += p1
@@ -240,18 +129,35 @@ export class FactorisationMachine {
     }
   }
 
+  #bringNear(numbers: Uint8Array): void {
+    const { vectors, weights } = this.#own
+    const near = this.#near
+    for (let c = 0, v = 0; c < numbers.length; c++, v += nearWidth) {
+      const place = numbers[c] as number
+      let squares = 0
+      for (let f = 0, from = place * factors; f < factors; f++) {
+        const own = vectors[from + f] as number
+        near[v + f] = own
+        squares += own * own
+      }
+      near[v + factors] = weights[place] as number
+      near[v + factors + 1] = squares
+    }
+  }
+
   /** Sums over one row: the linear part, the squares, and the sums of factors in `#sums`. */
   #sumsOf(row: SparseRow): { readonly linear: number; readonly squares: number } {
     const sums = this.#sums
+    const { bias, weights, vectors } = this.#own
     sums.fill(0)
-    let linear = this.#bias[0] as number
+    let linear = bias[0] as number
     let squares = 0
     for (let at = 0; at < row.count; at++) {
       const place = row.places[at] as number
       const value = row.values[at] as number
-      linear += (this.#weights[place] as number) * value
+      linear += (weights[place] as number) * value
       for (let f = 0, from = place * factors; f < factors; f++) {
-        const part = (this.#vectors[from + f] as number) * value
+        const part = (vectors[from + f] as number) * value
         sums[f] = (sums[f] as number) + part
         squares += part * part
       }
@@ -265,23 +171,23 @@ export class FactorisationMachine {
     const { rate, decay } = this.options
     const slope = (chance - label) * importance
     const sums = this.#sums
-    const bias = this.#bias
+    const { bias, weights, vectors, weightSquares, vectorSquares } = this.#own
     bias[1] = (bias[1] as number) + slope * slope
     bias[0] = (bias[0] as number) - step(rate, slope, bias[1])
     for (let at = 0; at < row.count; at++) {
       const place = row.places[at] as number
       const value = row.values[at] as number
-      const weight = this.#weights[place] as number
+      const weight = weights[place] as number
       const down = slope * value + decay * weight
-      const square = (this.#weightSquares[place] as number) + down * down
-      this.#weightSquares[place] = square
-      this.#weights[place] = weight - step(rate, down, square)
+      const square = (weightSquares[place] as number) + down * down
+      weightSquares[place] = square
+      weights[place] = weight - step(rate, down, square)
       for (let f = 0, k = place * factors; f < factors; f++, k++) {
-        const own = this.#vectors[k] as number
+        const own = vectors[k] as number
         const fall = slope * value * ((sums[f] as number) - own * value) + decay * own
-        const all = (this.#vectorSquares[k] as number) + fall * fall
-        this.#vectorSquares[k] = all
-        this.#vectors[k] = own - step(rate, fall, all)
+        const all = (vectorSquares[k] as number) + fall * fall
+        vectorSquares[k] = all
+        vectors[k] = own - step(rate, fall, all)
       }
     }
     return chance
@@ -289,14 +195,29 @@ export class FactorisationMachine {
 
   /** The weights as plain data; shares memory with the machine until `structuredClone` or a save. */
   save(): MachineState {
-    return {
-      buckets: this.options.buckets,
-      bias: this.#bias,
-      weights: this.#weights,
-      vectors: this.#vectors,
-      weightSquares: this.#weightSquares,
-      vectorSquares: this.#vectorSquares,
-    }
+    return { buckets: this.options.buckets, ...this.#own }
+  }
+}
+
+type Tables = Omit<MachineState, 'buckets'>
+
+function copyOf({ bias, weights, vectors, weightSquares, vectorSquares }: MachineState): Tables {
+  return {
+    bias: bias.slice(),
+    weights: weights.slice(),
+    vectors: vectors.slice(),
+    weightSquares: weightSquares.slice(),
+    vectorSquares: vectorSquares.slice(),
+  }
+}
+
+function freshTables(size: number): Tables {
+  return {
+    bias: new Float64Array(2),
+    weights: new Float32Array(size),
+    vectors: firstVectors(size),
+    weightSquares: new Float32Array(size),
+    vectorSquares: new Float32Array(size * factors),
   }
 }
 

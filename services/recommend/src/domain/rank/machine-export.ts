@@ -1,11 +1,7 @@
-import { featureNames, tokenNames } from '../features/feature-vector.ts'
-import {
-  factors,
-  numberScale,
-  oddsMax,
-  valueMax,
-  type MachineState,
-} from './factorisation-machine.ts'
+import { featureNames } from '../features/feature-vector.ts'
+import { tokenNames } from '../features/token.ts'
+import { factors, oddsMax, type MachineState } from './factorisation-machine.ts'
+import { numberScale, valueMax } from './sparse-row.ts'
 import { encodeOnnx, type OnnxConstant, type OnnxNode } from './onnx-writer.ts'
 
 /** A head that has a say, and what its yes is worth. */

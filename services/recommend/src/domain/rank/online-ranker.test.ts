@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededChance } from '@spate/runtime/chance'
-import { featureNames, tokenNames, type FeatureRows } from '../features/feature-vector.ts'
+import { featureNames, type FeatureRows } from '../features/feature-vector.ts'
+import { tokenNames } from '../features/token.ts'
 import { OnlineRanker, onlineRankerDefaults } from './online-ranker.ts'
 import { decodeServed, encodeServed, type ServedList } from './served-list.ts'
 

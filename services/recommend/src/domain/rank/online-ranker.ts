@@ -3,15 +3,13 @@ import type { EventKind } from '../history.ts'
 import type { Placement } from '../rerank/rerank.ts'
 import {
   chanceOf,
-  emptyBatch,
-  emptyRow,
   FactorisationMachine,
   machineDefaults,
-  readBatch,
-  readRow,
   type MachineOptions,
   type MachineState,
 } from './factorisation-machine.ts'
+import { emptyBatch, readBatch } from './row-batch.ts'
+import { emptyRow, readRow } from './sparse-row.ts'
 import { MixGate, type MixGateState } from './mix-gate.ts'
 import type { ServedList } from './served-list.ts'
 

@@ -1,10 +1,6 @@
 import type { Catalogue } from '../catalogue.ts'
-import {
-  featureNames,
-  tokenNames,
-  type FeatureQuestion,
-  type FeatureRows,
-} from '../features/feature-vector.ts'
+import { featureNames, type FeatureQuestion, type FeatureRows } from '../features/feature-vector.ts'
+import { tokenNames } from '../features/token.ts'
 import type { Ranked } from '../recall/blend.ts'
 import type { Placed, Placement } from '../rerank/rerank.ts'
 import { spreadOf } from './mixing.ts'

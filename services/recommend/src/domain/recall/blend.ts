@@ -26,12 +26,7 @@ export function scaleOf(scores: Scores, weight: number, items: number): number {
 
 /** Adds `scale` times `scores` to `total`. O(touched). */
 export function addScaled(total: Scores, scores: Scores, scale: number): void {
-  if (scale === 0) return
-  const { touched, values, count } = scores
-  for (let at = 0; at < count; at++) {
-    const item = touched[at] as number
-    total.add(item, scale * (values[item] as number))
-  }
+  if (scale !== 0) total.addBoard(scores, scale)
 }
 
 /** An item and its score. */
@@ -46,63 +41,75 @@ export interface Ranked {
  */
 export function topOf(scores: Scores, most: number, allowed: (item: number) => boolean): Ranked[] {
   const { values, touched, count } = scores
-  if (heapRoom.length < Math.min(most, count)) heapRoom = new Uint32Array(Math.min(most, count))
-  const heap = heapRoom
+  if (heapItems.length < Math.min(most, count)) {
+    heapItems = new Uint32Array(Math.min(most, count))
+    heapValues = new Float64Array(heapItems.length)
+  }
   let size = 0
   // The worst of the chosen, once there are enough: what does not reach it is passed over.
   let bar = -Infinity
   for (let at = 0; at < count; at++) {
     const item = touched[at] as number
-    if ((values[item] as number) < bar || most < 1) continue
-    if (size === most && !isWorse(values, heap[0] as number, item)) continue
+    const value = values[item] as number
+    if (value < bar || most < 1) continue
+    if (size === most && !isWorse(heapValues[0] as number, heapItems[0] as number, value, item))
+      continue
     if (!allowed(item)) continue
-    if (size < most) siftUp(values, heap, size++, item)
-    else siftDown(values, heap, size, item)
-    if (size === most) bar = values[heap[0] as number] as number
+    if (size < most) siftUp(size++, value, item)
+    else siftDown(size, value, item)
+    if (size === most) bar = heapValues[0] as number
   }
-  const best: Ranked[] = []
+  const best: Ranked[] = Array.from({ length: size })
   while (size > 0) {
-    const item = heap[0] as number
-    best.push({ item, score: values[item] as number })
-    const last = heap[--size] as number
-    if (size > 0) siftDown(values, heap, size, last)
+    best[--size] = { item: heapItems[0] as number, score: heapValues[0] as number }
+    if (size > 0) siftDown(size, heapValues[size] as number, heapItems[size] as number)
   }
-  return best.reverse()
+  return best
 }
 
-/** Room for the chosen, worst on top; reused, because nothing is awaited while it is used. */
-let heapRoom = new Uint32Array(0)
+/** The chosen with their scores, worst on top; reused, because nothing is awaited while they are used. */
+let heapItems = new Uint32Array(0)
+let heapValues = new Float64Array(0)
 
-function isWorse(values: Float64Array, a: number, b: number): boolean {
-  const x = values[a] as number
-  const y = values[b] as number
+function isWorse(x: number, a: number, y: number, b: number): boolean {
   return x < y || (x === y && a > b)
 }
 
-function siftUp(values: Float64Array, heap: Uint32Array, size: number, item: number): void {
+function siftUp(size: number, value: number, item: number): void {
   let at = size
   while (at > 0) {
     const parent = (at - 1) >> 1
-    if (!isWorse(values, item, heap[parent] as number)) break
-    heap[at] = heap[parent] as number
+    const above = heapValues[parent] as number
+    if (!isWorse(value, item, above, heapItems[parent] as number)) break
+    heapValues[at] = above
+    heapItems[at] = heapItems[parent] as number
     at = parent
   }
-  heap[at] = item
+  heapValues[at] = value
+  heapItems[at] = item
 }
 
 /** Puts `item` in place of the worst. */
-function siftDown(values: Float64Array, heap: Uint32Array, size: number, item: number): void {
+function siftDown(size: number, value: number, item: number): void {
   let at = 0
   for (;;) {
     let child = 2 * at + 1
     if (child >= size) break
-    if (child + 1 < size && isWorse(values, heap[child + 1] as number, heap[child] as number))
-      child++
-    if (!isWorse(values, heap[child] as number, item)) break
-    heap[at] = heap[child] as number
+    let below = heapValues[child] as number
+    if (child + 1 < size) {
+      const other = heapValues[child + 1] as number
+      if (isWorse(other, heapItems[child + 1] as number, below, heapItems[child] as number)) {
+        child++
+        below = other
+      }
+    }
+    if (!isWorse(below, heapItems[child] as number, value, item)) break
+    heapValues[at] = below
+    heapItems[at] = heapItems[child] as number
     at = child
   }
-  heap[at] = item
+  heapValues[at] = value
+  heapItems[at] = item
 }
 
 const dayMs = 86_400_000

@@ -28,6 +28,9 @@ export function candidateFilter(
   if (rules.seen === 'exclude') for (const item of history.items) not.add(item)
   const categories = rules.categories && new Set(rules.categories)
   const tags = rules.tags && new Set(rules.tags)
+  const asksItem = categories ?? tags ?? rules.priceMin ?? rules.priceMax
+  if (!only && asksItem === undefined)
+    return (number) => catalogue.showable(number) && !not.has(number)
   return (number) => {
     if (not.has(number) || (only && !only.has(number)) || !catalogue.showable(number)) return false
     const item = catalogue.at(number)

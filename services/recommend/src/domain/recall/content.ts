@@ -29,6 +29,8 @@ export class ContentIndex {
   readonly #terms = new Map<string, number>()
   readonly #postings: number[][] = []
   readonly #ofItem: (readonly number[] | undefined)[] = []
+  /** Terms of each item: all a score needs to know of it. */
+  #lengths = new Uint8Array(64)
   #items = 0
   #length = 0
 
@@ -74,12 +76,13 @@ export class ContentIndex {
       .map(([term, weight]) => [term, weight * this.#rarity(term)] as const)
       .sort((one, other) => other[1] - one[1] || one[0] - other[0])
       .slice(0, profileTermsMax)
-    const mean = this.#length / Math.max(1, this.#items)
+    const shares = this.#shares()
+    const lengths = this.#lengths
     for (const [term, weight] of heard) {
       const items = this.#postings[term] ?? []
       for (let at = Math.max(0, items.length - postingsReadMax); at < items.length; at++) {
         const item = items[at] as number
-        out.add(item, weight * this.#share(item, mean))
+        out.add(item, weight * (shares[lengths[item] as number] as number))
       }
     }
   }
@@ -125,6 +128,12 @@ export class ContentIndex {
       }
     }
     this.#ofItem[item] = terms.length === 0 ? undefined : terms
+    if (item >= this.#lengths.length) {
+      const lengths = new Uint8Array(2 * item)
+      lengths.set(this.#lengths)
+      this.#lengths = lengths
+    }
+    this.#lengths[item] = terms.length
     if (terms.length === 0) return
     this.#items++
     this.#length += terms.length
@@ -137,10 +146,13 @@ export class ContentIndex {
     return Math.log1p((this.#items - count + 0.5) / (count + 0.5))
   }
 
-  /** A term says less of an item that has many. */
-  #share(item: number, mean: number): number {
-    const length = this.#ofItem[item]?.length ?? 0
-    return (k1 + 1) / (1 + k1 * (1 - b + (b * length) / mean))
+  /** What a term says of an item, by how many the item has: the more, the less. */
+  #shares(): Float64Array {
+    const mean = this.#length / Math.max(1, this.#items)
+    return Float64Array.from(
+      { length: termsPerItemMax + 1 },
+      (_, length) => (k1 + 1) / (1 + k1 * (1 - b + (b * length) / mean)),
+    )
   }
 }
 

@@ -145,11 +145,7 @@ function scoreCovisitation(table: Covisitation, profile: Profile, asker: Asker, 
   for (let at = 0; at < items.length; at++) {
     const row = table.row(items[at] as number)
     if (!row) continue
-    const weight = weights[at] as number
-    const neighbours = row.items
-    const links = row.weights
-    for (let k = 0; k < row.size; k++)
-      out.add(neighbours[k] as number, weight * (links[k] as number))
+    out.addAll(row.items, row.weights, weights[at] as number, row.size)
   }
   // Damped once an item, however many past items led to it.
   out.map((item, value) => value * table.damping(item))

@@ -22,8 +22,7 @@ export interface LinearModel {
 export function scoreLinear(model: LinearModel, history: WeightedItems, out: Scores): void {
   const { placeOf, start, neighbours, weights } = model
   const sum = headSums(model, history)
-  if (sum)
-    for (let k = 0; k < model.head.length; k++) out.add(model.head[k] as number, sum[k] as number)
+  if (sum) out.addAll(model.head, sum, 1, model.head.length)
   for (let at = 0; at < history.items.length; at++) {
     const item = history.items[at] as number
     if (item >= placeOf.length || item + 1 >= start.length) continue

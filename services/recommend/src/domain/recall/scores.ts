@@ -34,10 +34,44 @@ export class Scores {
     this.values[item] = (this.values[item] as number) + by
   }
 
-  /** Adds `scale` times each of `by` to the item beside it. */
-  addAll(items: Uint32Array, by: Float64Array, scale = 1): void {
-    for (let at = 0; at < items.length; at++)
-      this.add(items[at] as number, scale * (by[at] as number))
+  /** Adds `scale` times each of the first `count` of `by` to the item beside it. */
+  addAll(
+    items: Uint32Array,
+    by: Float64Array | Float32Array,
+    scale = 1,
+    count: number = items.length,
+  ): void {
+    const { values, touched } = this
+    const marks = this.#marks
+    let met = this.#count
+    for (let at = 0; at < count; at++) {
+      const item = items[at] as number
+      if (item >= values.length) continue
+      if (marks[item] === 0) {
+        marks[item] = 1
+        touched[met++] = item
+      }
+      values[item] = (values[item] as number) + scale * (by[at] as number)
+    }
+    this.#count = met
+  }
+
+  /** Adds `scale` times another board to this one. O(touched). */
+  addBoard(other: Scores, scale: number): void {
+    const { values, touched } = this
+    const marks = this.#marks
+    const { touched: items, values: by, count } = other
+    let met = this.#count
+    for (let at = 0; at < count; at++) {
+      const item = items[at] as number
+      if (item >= values.length) continue
+      if (marks[item] === 0) {
+        marks[item] = 1
+        touched[met++] = item
+      }
+      values[item] = (values[item] as number) + scale * (by[item] as number)
+    }
+    this.#count = met
   }
 
   /** Puts what `change` gives in the place of each touched item's score. */
