@@ -15,7 +15,7 @@ import { trainingDefaults } from './domain/learn/training.ts'
 import { addNormalised, firstBlend, topOf, type Ranked } from './domain/recall/blend.ts'
 import { speak } from './domain/recall/knowledge.ts'
 import { Scores } from './domain/recall/scores.ts'
-import { Likeness } from './domain/rerank/likeness.ts'
+import { Likeness, likenessSize } from './domain/rerank/likeness.ts'
 import { noRules, rerank, type RerankRules } from './domain/rerank/rerank.ts'
 import { Engine } from './engine.ts'
 import { recommendSettings } from './settings.ts'
@@ -185,12 +185,11 @@ const answerOf = ({ item, score }: Ranked): object => ({
 
 function naiveMmr(ranked: readonly Ranked[], likeness: Likeness): number[] {
   const within = ranked.slice(0, 200)
-  const vectors = likeness.matrix(within.map(({ item }) => item))
-  const size = vectors.length / Math.max(1, within.length)
+  const { numbers, starts } = likeness.vectorsOf(within.map(({ item }) => item))
   const cosine = (a: number, b: number): number => {
     let sum = 0
-    for (let k = 0; k < size; k++)
-      sum += (vectors[a * size + k] ?? 0) * (vectors[b * size + k] ?? 0)
+    for (let k = 0; k < likenessSize; k++)
+      sum += (numbers[(starts[a] ?? 0) + k] ?? 0) * (numbers[(starts[b] ?? 0) + k] ?? 0)
     return sum
   }
   const taken: number[] = []

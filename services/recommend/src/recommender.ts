@@ -79,8 +79,8 @@ interface Scaled {
   readonly scale: number
 }
 
-/** Candidates that go on from the merge to ranking. */
-const candidatesMax = 400
+/** Candidates that go on from the merge, at least; re-ranking looks no deeper. */
+const candidatesMin = 200
 /** Users remembered whose questions candidates for promotion are asked. */
 const recentMax = 256
 
@@ -186,12 +186,12 @@ export class Recommender {
 
   /** Adds the channels up, filters, keeps the best, and fills up from what is popular or new. */
   #merge(query: RecommendQuery, history: History, heard: readonly Scaled[]): Ranked[] {
-    const { state } = this.#options
+    const { state, ranking } = this.#options
     const items = state.catalogue.size
     const total = this.#pool.take(items)
     for (const { scores, scale } of heard) addScaled(total, scores, scale)
     const allowed = candidateFilter(state.catalogue, history, query)
-    const most = Math.max(candidatesMax, query.numItems)
+    const most = Math.max(candidatesMin, ranking?.depth ?? 0, 2 * query.numItems)
     const ranked = topOf(total, most, allowed)
     if (ranked.length < query.numItems) this.#fill({ ranked, most: query.numItems, allowed, total })
     if (ranked.length === 0 && query.seen !== 'include') {

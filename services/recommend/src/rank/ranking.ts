@@ -34,6 +34,11 @@ export class Ranking {
     this.#options = options
   }
 
+  /** Candidates that are ranked. */
+  get depth(): number {
+    return this.#options.depth
+  }
+
   /** `rowsOf` is only called where a model is asked. At once where none has to be waited for. */
   rank(
     ranked: readonly Ranked[],

@@ -63,6 +63,7 @@ test('a replay of the log and a value that went through the cache give the same 
     fc.property(fc.array(step, { maxLength: 60 }), fc.nat(40 * hourMs), (steps, laterMs) => {
       let timeMs = startMs
       const online = shop()
+      const nowMs = steps.reduce((sum, { afterMs }) => sum + afterMs, startMs + laterMs)
       const log = steps.map(({ user, item, kind, afterMs }, at) => {
         timeMs += afterMs
         const event = {
@@ -73,10 +74,12 @@ test('a replay of the log and a value that went through the cache give the same 
           weight: 1,
           timeMs,
         }
+        // Asked before the event, as of the very moment that is asked about afterwards: what was read
+        // then must not be served now.
+        vectorBits(online, nowMs, (user) => user)
         online.interact(event)
         return event
       })
-      const nowMs = timeMs + laterMs
       const bits = vectorBits(online, nowMs, (user) => user)
       const replayed = shop()
       for (const event of log) replayed.interact(event)
@@ -86,6 +89,46 @@ test('a replay of the log and a value that went through the cache give the same 
       assert.ok(bits.equals(vectorBits(online, nowMs, cached)))
       const restored = new RecommendState(undefined, structuredClone(online.save()))
       assert.ok(bits.equals(vectorBits(restored, nowMs, (user) => user)))
+    }),
+  )
+})
+
+test('an item described anew is at once what it would be in a shop that never knew it otherwise', () => {
+  const words = fc.constantFrom('c0', 'c1', 'c2', 'new', 'newer')
+  const description = fc.record({
+    item: fc.integer({ min: 0, max: 5 }),
+    categories: fc.array(words, { maxLength: 3 }),
+    price: fc.option(fc.nat(100), { nil: undefined }),
+    publishedAtMs: fc.option(fc.constant(startMs - hourMs), { nil: undefined }),
+  })
+  const interests: UserFeatures = {
+    ...coldUser,
+    price: { mean: 2, deviation: 1, weight: 3 },
+    categories: [
+      ['newer', 0.5],
+      ['c1', 0.3],
+      ['new', 0.2],
+    ],
+  }
+  fc.assert(
+    fc.property(fc.array(description, { maxLength: 12 }), (descriptions) => {
+      const live = shop()
+      const last = shop()
+      for (const { item, categories, price, publishedAtMs } of descriptions) {
+        vectorBits(live, startMs, () => interests)
+        for (const state of [live, last])
+          state.describe({
+            itemId: `i${item}`,
+            title: '',
+            categories,
+            tags: [],
+            hidden: false,
+            ...(price === undefined ? {} : { price }),
+            ...(publishedAtMs === undefined ? {} : { publishedAtMs }),
+          })
+      }
+      const bits = vectorBits(live, startMs, () => interests)
+      assert.ok(bits.equals(vectorBits(last, startMs, () => interests)))
     }),
   )
 })

@@ -1,5 +1,5 @@
 import { featureNames } from '../features/feature-vector.ts'
-import type { RowBatch } from './row-batch.ts'
+import { linearAt, squaresAt, sumNumbers, sumsWidth, type RowBatch } from './row-batch.ts'
 import type { SparseRow } from './sparse-row.ts'
 
 /** Numbers in the vector of a feature. */
@@ -25,9 +25,6 @@ export interface MachineState {
   readonly vectorSquares: Float32Array
 }
 
-/** Numbers side by side for each number of a batch: its vector, its weight, its vector's square. */
-const nearWidth = factors + 2
-
 /** Log-odds stay within this. */
 export const oddsMax = 30
 /** Steps of one update stay within this. */
@@ -41,8 +38,6 @@ export class FactorisationMachine {
   readonly options: MachineOptions
   #tables: Tables | undefined
   readonly #sums = new Float64Array(factors)
-  /** The vectors, squares and weights of the numbers a batch is about, close together. */
-  readonly #near = new Float64Array(featureNames.length * nearWidth)
 
   constructor(options: MachineOptions = machineDefaults, saved?: MachineState) {
     this.options = options
@@ -67,40 +62,27 @@ export class FactorisationMachine {
 
   /**
    * Log-odds of each row of `batch` into `out`: the same sums as `odds`, those over what all rows
-   * share made once, and the squares of a number's vector once for all rows. O(shared + own features)
-   * x factors; the factors are written out, which is what keeps the sums in registers.
+   * share made once, and those over numbers by the SIMD kernel. O(shared + own features) x factors;
+   * the factors are written out, which is what keeps the sums in registers.
    */
   oddsOf(batch: RowBatch, out: Float64Array): void {
+    if (batch.kernel === undefined) return
+    this.#layOut(batch, batch.kernel.doubles)
+    sumNumbers(batch)
     const { vectors, weights } = this.#own
-    const common = this.#sumsOf(batch.shared)
-    const sums = this.#sums
-    const near = this.#near
-    this.#bringNear(batch.numbers)
-    const { places, values, tokens } = batch
-    const end = batch.numbers.length * nearWidth
-    for (let row = 0, at = 0, token = 0; row < batch.rows; row++) {
-      let { linear, squares } = common
-      let s0 = sums[0] as number
-      let s1 = sums[1] as number
-      let s2 = sums[2] as number
-      let s3 = sums[3] as number
-      let s4 = sums[4] as number
-      let s5 = sums[5] as number
-      let s6 = sums[6] as number
-      let s7 = sums[7] as number
-      for (let v = 0; v < end; v += nearWidth) {
-        const value = values[at++] as number
-        s0 += (near[v] as number) * value
-        s1 += (near[v + 1] as number) * value
-        s2 += (near[v + 2] as number) * value
-        s3 += (near[v + 3] as number) * value
-        s4 += (near[v + 4] as number) * value
-        s5 += (near[v + 5] as number) * value
-        s6 += (near[v + 6] as number) * value
-        s7 += (near[v + 7] as number) * value
-        linear += (near[v + 8] as number) * value
-        squares += (near[v + 9] as number) * value * value
-      }
+    const { places, tokens, rows } = batch
+    const { doubles } = batch.kernel
+    for (let row = 0, token = 0, c = batch.sums; row < rows; row++, c += sumsWidth) {
+      let s0 = doubles[c] as number
+      let s1 = doubles[c + 1] as number
+      let s2 = doubles[c + 2] as number
+      let s3 = doubles[c + 3] as number
+      let s4 = doubles[c + 4] as number
+      let s5 = doubles[c + 5] as number
+      let s6 = doubles[c + 6] as number
+      let s7 = doubles[c + 7] as number
+      let linear = doubles[c + linearAt] as number
+      let squares = doubles[c + squaresAt] as number
       for (const last = token + tokens; token < last; token++) {
         const place = places[token] as number
         if (place < 0) continue
@@ -129,19 +111,31 @@ export class FactorisationMachine {
     }
   }
 
-  #bringNear(numbers: Uint8Array): void {
+  /** Puts the weights of the batch's numbers, and the sums all rows begin with, where the kernel looks. */
+  #layOut(batch: RowBatch, doubles: Float64Array): void {
     const { vectors, weights } = this.#own
-    const near = this.#near
-    for (let c = 0, v = 0; c < numbers.length; c++, v += nearWidth) {
+    const { numbers } = batch
+    const panel = 4 * numbers.length
+    doubles.fill(0, batch.weights + 2 * panel, batch.weights + 4 * panel)
+    for (let c = 0; c < numbers.length; c++) {
       const place = numbers[c] as number
+      const at = batch.weights + 4 * c
       let squares = 0
-      for (let f = 0, from = place * factors; f < factors; f++) {
-        const own = vectors[from + f] as number
-        near[v + f] = own
+      for (let f = 0; f < factors; f++) {
+        const own = vectors[place * factors + f] as number
+        doubles[at + (f >> 2) * panel + (f & 3)] = own
         squares += own * own
       }
-      near[v + factors] = weights[place] as number
-      near[v + factors + 1] = squares
+      doubles[at + 2 * panel] = weights[place] as number
+      doubles[at + 3 * panel + squaresAt - linearAt] = squares
+    }
+    const { linear, squares } = this.#sumsOf(batch.shared)
+    const end = batch.sums + batch.rows * sumsWidth
+    const sums = this.#sums
+    for (let c = batch.sums; c < end; c += sumsWidth) {
+      for (let f = 0; f < factors; f++) doubles[c + f] = sums[f] as number
+      doubles[c + linearAt] = linear
+      doubles[c + squaresAt] = squares
     }
   }
 

@@ -16,6 +16,9 @@ const profileTermsMax = 48
 /** Items looked at for one term; of more common ones the newest. */
 const postingsReadMax = 5000
 
+/** Terms fainter than this share of the strongest say nothing: a word that nearly all items have. */
+const audibleShare = 1e-3
+
 const k1 = 1.2
 const b = 0.75
 
@@ -76,9 +79,11 @@ export class ContentIndex {
       .map(([term, weight]) => [term, weight * this.#rarity(term)] as const)
       .sort((one, other) => other[1] - one[1] || one[0] - other[0])
       .slice(0, profileTermsMax)
+    const faintest = (heard[0]?.[1] ?? 0) * audibleShare
     const shares = this.#shares()
     const lengths = this.#lengths
     for (const [term, weight] of heard) {
+      if (weight < faintest) break
       const items = this.#postings[term] ?? []
       for (let at = Math.max(0, items.length - postingsReadMax); at < items.length; at++) {
         const item = items[at] as number

@@ -1,4 +1,4 @@
-import { likenessSize } from './likeness.ts'
+import { likenessSize, type Vectors } from './likeness.ts'
 
 /** How a list is kept from being twenty times the same. */
 export interface DiversityRule {
@@ -25,7 +25,7 @@ export interface Objective {
 export function objectiveOf(
   rule: DiversityRule,
   relevance: Float64Array,
-  vectors: () => Float32Array,
+  vectors: () => Vectors,
   most: number,
 ): Objective {
   if (rule.kind === 'off' || rule.weight === 0)
@@ -42,19 +42,19 @@ class MaximalMarginalRelevance implements Objective {
   readonly gains: Float64Array
   readonly #weight: number
   readonly #relevance: Float64Array
-  readonly #vectors: Float32Array
+  readonly #vectors: Vectors
   readonly #nearest: Float64Array
   readonly #taken: number[] = []
   /** How many of `#taken` each candidate was compared with. */
   readonly #compared: Uint16Array
 
-  constructor(weight: number, relevance: Float64Array, vectors: Float32Array) {
+  constructor(weight: number, relevance: Float64Array, vectors: Vectors) {
     this.#weight = weight
     this.#relevance = relevance
     this.#vectors = vectors
     this.#nearest = new Float64Array(relevance.length)
     this.#compared = new Uint16Array(relevance.length)
-    this.gains = relevance.map((value) => (1 - weight) * value)
+    this.gains = scaled(relevance, 1 - weight)
   }
 
   refresh(at: number): void {
@@ -78,12 +78,18 @@ const kernelShare = 0.9
 const marginMin = 1e-9
 
 /**
+ * Room for one list's factor; reused, because nothing is awaited while a list is made, and no number
+ * of it is read that the same list has not written.
+ */
+let factorRoom = new Float64Array(0)
+
+/**
  * Greedy MAP of a determinantal point process (Chen, Zhang and Zhou, 2018): the logarithm of
  * det(S) of what is taken, plus relevance times (1 - w) / w.
  */
 class DeterminantalPoints implements Objective {
   readonly gains: Float64Array
-  readonly #vectors: Float32Array
+  readonly #vectors: Vectors
   readonly #pull: Float64Array
   /** What of each candidate is not yet spanned: d^2. */
   readonly #margins: Float64Array
@@ -97,16 +103,17 @@ class DeterminantalPoints implements Objective {
     weight: number,
     over: {
       readonly relevance: Float64Array
-      readonly vectors: Float32Array
+      readonly vectors: Vectors
       readonly most: number
     },
   ) {
     const count = over.relevance.length
     this.#vectors = over.vectors
     this.#most = over.most
-    this.#pull = over.relevance.map((value) => ((1 - weight) / weight) * value)
+    this.#pull = scaled(over.relevance, (1 - weight) / weight)
     this.#margins = new Float64Array(count).fill(1)
-    this.#factor = new Float64Array(count * over.most)
+    if (factorRoom.length < count * over.most) factorRoom = new Float64Array(count * over.most)
+    this.#factor = factorRoom
     this.#compared = new Uint16Array(count)
     this.gains = this.#pull.slice()
   }
@@ -138,15 +145,21 @@ class DeterminantalPoints implements Objective {
   }
 }
 
-function dot(vectors: Float32Array, a: number, b: number): number {
+function scaled(values: Float64Array, by: number): Float64Array {
+  const out = new Float64Array(values.length)
+  for (let at = 0; at < values.length; at++) out[at] = by * (values[at] as number)
+  return out
+}
+
+function dot({ numbers, starts }: Vectors, a: number, b: number): number {
   let sum = 0
-  let x = a * likenessSize
-  let y = b * likenessSize
+  let x = starts[a] as number
+  let y = starts[b] as number
   for (const end = x + likenessSize; x < end; x += 4, y += 4)
     sum +=
-      (vectors[x] as number) * (vectors[y] as number) +
-      (vectors[x + 1] as number) * (vectors[y + 1] as number) +
-      (vectors[x + 2] as number) * (vectors[y + 2] as number) +
-      (vectors[x + 3] as number) * (vectors[y + 3] as number)
+      (numbers[x] as number) * (numbers[y] as number) +
+      (numbers[x + 1] as number) * (numbers[y + 1] as number) +
+      (numbers[x + 2] as number) * (numbers[y + 2] as number) +
+      (numbers[x + 3] as number) * (numbers[y + 3] as number)
   return sum
 }

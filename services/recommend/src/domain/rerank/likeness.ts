@@ -9,9 +9,10 @@ const vectorsMax = 100_000
 /** Neighbours that say what an undescribed item is like. */
 const neighboursMax = 40
 
-interface Kept {
-  readonly item: Item
-  readonly vector: Float32Array
+/** The vectors of several items: that of the k-th begins at `starts[k]` of `numbers`. */
+export interface Vectors {
+  readonly numbers: Float32Array
+  readonly starts: Uint32Array
 }
 
 /**
@@ -23,7 +24,12 @@ interface Kept {
 export class Likeness {
   readonly #catalogue: Catalogue
   readonly #covisitation: Covisitation
-  readonly #kept = new Map<number, Kept>()
+  /** Where the vector of an item begins; -1 where none is kept. By item. */
+  #starts = new Int32Array(0)
+  /** The item each vector was made of: a changed item is another object. By place of the vector. */
+  #of: Item[] = []
+  /** The first vector stands for items nothing is known of. */
+  #numbers = new Float32Array(64 * likenessSize)
 
   constructor(catalogue: Catalogue, covisitation: Covisitation) {
     this.#catalogue = catalogue
@@ -32,27 +38,42 @@ export class Likeness {
 
   /** Vectors kept now. */
   get size(): number {
-    return this.#kept.size
+    return this.#of.length
   }
 
-  /** The vectors of `items`, one behind the other; all zero for an item nothing is known of. */
-  matrix(items: ArrayLike<number>): Float32Array {
-    const out = new Float32Array(items.length * likenessSize)
-    for (let at = 0; at < items.length; at++)
-      out.set(this.#vector(items[at] as number), at * likenessSize)
-    return out
+  /** The vectors of `items`, good until the next call; all zero for an item nothing is known of. */
+  vectorsOf(items: ArrayLike<number>): Vectors {
+    if (this.#of.length + items.length > vectorsMax) {
+      this.#of = []
+      this.#starts.fill(-1)
+    }
+    if (this.#starts.length < this.#catalogue.size) this.#growStarts()
+    const starts = new Uint32Array(items.length)
+    for (let at = 0; at < items.length; at++) starts[at] = this.#startOf(items[at] as number)
+    return { numbers: this.#numbers, starts }
   }
 
-  #vector(number: number): Float32Array {
+  #startOf(number: number): number {
     const item = this.#catalogue.at(number)
-    if (item === undefined) return nothing
-    const kept = this.#kept.get(number)
-    // A changed item is another object, so its old vector is never taken for it.
-    if (kept?.item === item) return kept.vector
-    if (this.#kept.size >= vectorsMax) this.#kept.clear()
-    const vector = this.#make(number, item)
-    this.#kept.set(number, { item, vector })
-    return vector
+    if (item === undefined) return 0
+    const kept = this.#starts[number] as number
+    if (kept >= 0 && this.#of[kept / likenessSize - 1] === item) return kept
+    const start = kept >= 0 ? kept : likenessSize * (this.#of.length + 1)
+    this.#of[start / likenessSize - 1] = item
+    this.#starts[number] = start
+    if (start >= this.#numbers.length) {
+      const numbers = new Float32Array(2 * this.#numbers.length)
+      numbers.set(this.#numbers)
+      this.#numbers = numbers
+    }
+    this.#numbers.set(this.#make(number, item), start)
+    return start
+  }
+
+  #growStarts(): void {
+    const starts = new Int32Array(Math.ceil(1.5 * this.#catalogue.size)).fill(-1)
+    starts.set(this.#starts)
+    this.#starts = starts
   }
 
   #make(number: number, item: Item): Float32Array {

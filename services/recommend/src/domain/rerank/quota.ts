@@ -28,7 +28,8 @@ export class QuotaBook {
     this.#quotas = quotas
     this.#groups = new Int32Array(items.length * quotas.length).fill(-1)
     this.#closed = new Uint8Array(items.length)
-    quotas.forEach(({ attribute, most }, quota) => {
+    for (let quota = 0; quota < quotas.length; quota++) {
+      const { attribute, most } = quotas[quota] as Quota
       const numbers = new Map<string, number>()
       for (let at = 0; at < items.length; at++) {
         const item = catalogue.at(items[at] as number)
@@ -42,7 +43,7 @@ export class QuotaBook {
         this.#groups[at * quotas.length + quota] = group
         if (most <= 0) this.#closed[at] = 1
       }
-    })
+    }
   }
 
   /** True while candidate `at` breaks no quota. O(1). */

@@ -3,7 +3,7 @@ import type { Catalogue } from '../catalogue.ts'
 import type { Ranked } from '../recall/blend.ts'
 import { objectiveOf, type DiversityRule, type Objective } from './diversity.ts'
 import { armChances, draw, type Arm, type ExplorationRule } from './exploration.ts'
-import type { Likeness } from './likeness.ts'
+import type { Likeness, Vectors } from './likeness.ts'
 import { QuotaBook, type Quota } from './quota.ts'
 
 /** Rules on a finished list. All off by default: what is measured is what is served. */
@@ -96,6 +96,7 @@ class Slate {
   readonly #free: Uint8Array
   readonly #objective: Objective
   readonly #quotas: QuotaBook
+  /** Place of a pinned, sponsored or tried item among the candidates. */
   readonly #places = new Map<number, number>()
   #fresh = 0
   readonly #pins = new Map<number, number>()
@@ -104,17 +105,22 @@ class Slate {
     const { ranked, most, catalogue } = input
     this.#input = input
     this.#rules = rules
-    const within = ranked.slice(0, Math.max(depth, 2 * most))
-    this.#items = within.map(({ item }) => item)
-    this.#scores = within.map(({ score }) => score)
-    this.#rankedCount = within.length
-    this.#items.forEach((item, at) => this.#places.set(item, at))
+    const within = Math.min(ranked.length, Math.max(depth, 2 * most))
+    this.#items = []
+    this.#scores = []
+    for (let at = 0; at < within; at++) {
+      const { item, score } = ranked[at] as Ranked
+      this.#items.push(item)
+      this.#scores.push(score)
+    }
+    this.#rankedCount = within
     const low = Math.min(0, this.#scores.at(-1) ?? 0)
     const others = [
       ...(input.pinned ?? []).map(({ item }) => item),
       ...(input.sponsored?.items ?? []),
       ...(input.triable ?? []),
     ]
+    if (others.length > 0) this.#items.forEach((item, at) => this.#places.set(item, at))
     for (const item of others) {
       if (this.#places.has(item)) continue
       this.#places.set(item, this.#items.length)
@@ -124,7 +130,7 @@ class Slate {
     this.#free = new Uint8Array(this.#items.length).fill(1)
     this.#quotas = new QuotaBook(rules.quotas, this.#items, catalogue)
     const relevance = relevanceOf(this.#scores)
-    const vectors = (): Float32Array => input.likeness.matrix(this.#items)
+    const vectors = (): Vectors => input.likeness.vectorsOf(this.#items)
     this.#objective = objectiveOf(rules.diversity, relevance, vectors, most)
     this.#reservePins()
   }
@@ -183,9 +189,9 @@ class Slate {
   #best(place: number): Taken | undefined {
     // Spread over the list; what a pin or a sold place took away is made up for afterwards.
     const due = Math.floor((place * this.#rules.freshSlots) / this.#input.most) > this.#fresh
-    let greedy = due ? this.#greatest((at) => this.#isFresh(at)) : -1
+    let greedy = due ? this.#greatest(true) : -1
     const placement = greedy >= 0 ? 'fresh' : 'ranked'
-    if (greedy < 0) greedy = this.#greatest(() => true)
+    if (greedy < 0) greedy = this.#greatest(false)
     const { kind, share } = this.#rules.exploration
     if (kind === 'off' || share === 0)
       return greedy < 0 ? undefined : { at: greedy, placement, propensity: 1 }
@@ -210,15 +216,16 @@ class Slate {
     return this.#free[at] === 1 && this.#quotas.allows(at)
   }
 
-  /** The free ranked candidate with the greatest gain; -1 where none is left. Ties: the better ranked. */
-  #greatest(suits: (at: number) => boolean): number {
+  /** The free ranked candidate, fresh where asked, with the greatest gain; -1 where none is left. Ties: the better ranked. */
+  #greatest(fresh: boolean): number {
     const { gains } = this.#objective
+    const free = this.#free
     let best = -1
     let most = -Infinity
     for (let at = 0; at < this.#rankedCount; at++) {
       // A bound that does not reach cannot win; only those that do are worked out.
-      if (this.#free[at] === 0 || (gains[at] as number) <= most) continue
-      if (!this.#quotas.allows(at) || !suits(at)) continue
+      if (free[at] === 0 || (gains[at] as number) <= most) continue
+      if (!this.#quotas.allows(at) || (fresh && !this.#isFresh(at))) continue
       this.#objective.refresh(at)
       const gain = gains[at] as number
       if (gain <= most) continue
@@ -242,9 +249,12 @@ function relevanceOf(scores: readonly number[]): Float64Array {
   let low = Infinity
   let high = -Infinity
   for (const score of scores) {
-    low = Math.min(low, score)
-    high = Math.max(high, score)
+    if (score < low) low = score
+    if (score > high) high = score
   }
   const span = high - low
-  return Float64Array.from(scores, (score) => (span > 0 ? (score - low) / span : 1))
+  const relevance = new Float64Array(scores.length)
+  for (let at = 0; at < scores.length; at++)
+    relevance[at] = span > 0 ? ((scores[at] as number) - low) / span : 1
+  return relevance
 }
