@@ -5,8 +5,9 @@ import { emptyRow, placeOf, readRow, scaledNumber, type SparseRow } from './spar
 
 /** Sums of a row over its own numbers: one for each factor, the linear one, that of squares; two spare. */
 export const sumsWidth = 12
-/** Where the linear sum and that of squares stand. */
+/** Where the linear sum stands. */
 export const linearAt = 8
+/** Where the sum of squares stands. */
 export const squaresAt = 9
 
 /** Rows side by side; what all rows have in common is there once. */

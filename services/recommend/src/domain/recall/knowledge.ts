@@ -145,7 +145,7 @@ function scoreCovisitation(table: Covisitation, profile: Profile, asker: Asker, 
   for (let at = 0; at < items.length; at++) {
     const row = table.row(items[at] as number)
     if (!row) continue
-    out.addAll(row.items, row.weights, weights[at] as number, row.size)
+    out.addAll(row.items, row.weights, weights[at], row.size)
   }
   // Damped once an item, however many past items led to it.
   out.map((item, value) => value * table.damping(item))
