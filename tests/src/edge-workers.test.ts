@@ -1,59 +1,28 @@
-/** `spate edge --workers 2` as a user starts it: purge, reload, metrics and a worker that dies. */
+/** `spate edge --workers 2` as a user starts it: purge, reload, metrics, upgrade, and a worker that dies. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { startEdgeCommand } from './edge-command.ts'
+import { bodyOf, startLoad } from './edge-load.ts'
 import { temporaryFolder } from './platform.ts'
 
-const spate = join(normalize(join(import.meta.dirname, '..', '..')), 'apps/spate/bin/spate.mjs')
-
-interface Started {
-  readonly traffic: string
-  readonly admin: string
-  readonly pid: number
-  stop(): Promise<number | null>
+/** Asks `what` until it is true. */
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await what())) await pause(20)
 }
 
-/** Starts an edge and resolves when its own line `ready`, the last of `lines`, is there. */
-async function startEdge(flags: readonly string[], cwd: string, lines: number): Promise<Started> {
-  const child = spawn(process.execPath, [spate, 'edge', '--log-format', 'text', ...flags], {
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const gone = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  let out = ''
-  child.stderr.on('data', (piece: Buffer) => (out += piece.toString()))
-  const ready = await new Promise<string>((resolve, reject) => {
-    child.stdout.on('data', (piece: Buffer) => {
-      out += piece.toString()
-      const found = out.match(/^.* ready program=edge .*$/gm) ?? []
-      if (found.length >= lines) resolve(found.at(-1) as string)
-    })
-    child.once('exit', (code) => reject(new Error(`edge ended with ${code}\n${out}`)))
-  })
-  const url = (name: string): string => new RegExp(`${name}=(\\S+)`).exec(ready)?.[1] as string
-  return {
-    traffic: url('traffic'),
-    admin: url('admin'),
-    pid: child.pid as number,
-    stop: () => {
-      child.kill('SIGTERM')
-      return gone
-    },
-  }
-}
-
-test('workers share the port; purge, reload and metrics reach all; one that dies comes back', async () => {
+test('workers share the port; purge, reload and metrics reach all; one that dies comes back', async (context) => {
   let asked = 0
-  const origin = createServer((_, response) => {
-    asked++
+  const origin = createServer((request, response) => {
+    request.resume()
+    if (request.method === 'GET') asked++
     response.setHeader('cache-control', 'max-age=600')
-    response.end(`page ${asked}`)
+    response.end(bodyOf(request.url ?? ''))
   })
   origin.listen(0, '127.0.0.1')
   await once(origin, 'listening')
@@ -61,119 +30,133 @@ test('workers share the port; purge, reload and metrics reach all; one that dies
   const folder = temporaryFolder('workers')
   const file = join(folder.path, 'spate.yaml')
   const settings = (ttl: string): string =>
-    `edge:\n  origin: http://127.0.0.1:${port}\n  ttlMs: ${ttl}\n  dataDir: ${folder.path}/data\n`
+    `edge:\n  origin: http://127.0.0.1:${port}\n  ttlMs: ${ttl}\n`
   writeFileSync(file, settings('1h'))
-  const flags = ['--port', '0', '--admin-port', '0', '--workers', '2', '--config', file]
-  const edge = await startEdge(flags, folder.path, 3)
-  const token = readFileSync(join(folder.path, 'data/admin-token'), 'utf8').trim()
-  const admin = async (path: string, body?: object): Promise<Record<string, unknown>> => {
-    const answer = await fetch(`${edge.admin}${path}`, {
-      method: path.startsWith('/stats') ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    })
-    return (await answer.json()) as Record<string, unknown>
-  }
-  // A connection a request, so that the kernel spreads them.
-  const get = async (path: string): Promise<{ status: number; text: string }> => {
-    const answer = await fetch(`${edge.traffic}${path}`, { headers: { connection: 'close' } })
-    return { status: answer.status, text: await answer.text() }
-  }
-  try {
-    for (let at = 0; at < 40; at++) await get('/a')
-    assert.equal(asked, 2, 'each worker asked once')
-    assert.equal((await admin('/stats'))['requests'], 40)
-    const window = await admin('/stats?window=60')
-    assert.equal(window['requests'], 40)
-    const { paths } = window['top'] as { paths: { path: string; requests: number }[] }
-    assert.deepEqual([paths[0]?.path, paths[0]?.requests], ['/a', 40])
-    const bad = await fetch(`${edge.admin}/log?filter=path`, {
-      headers: { authorization: `Bearer ${token}` },
-    })
-    assert.equal(bad.status, 422)
-    const log = await fetch(`${edge.admin}/log?filter=path^=/logged`, {
-      headers: { authorization: `Bearer ${token}` },
-    })
-    for (let at = 0; at < 40; at++) await get(`/logged/${at}`)
-    let told = ''
-    for await (const chunk of log.body as ReadableStream<Uint8Array>) {
-      told += Buffer.from(chunk).toString()
-      if ((told.match(/"path":"\/logged\/\d+"/g) ?? []).length === 40) break
-    }
-    asked -= 40
-    const { text } = await get('/metrics')
-    assert.match(text, /^cache_requests_total 80$/m, 'any worker tells of all')
-    assert.equal(
-      (await admin('/purge', { urls: [`${edge.traffic}/a`] }))['purged'],
-      2,
-      'one of each',
-    )
-    for (let at = 0; at < 40; at++) await get('/a')
-    assert.equal(asked, 4)
-    writeFileSync(file, settings('2h'))
-    assert.deepEqual((await admin('/reload'))['changed'], ['ttlMs'])
-    writeFileSync(file, settings('soon'))
-    const refused = await admin('/reload')
-    assert.match(String(refused['detail']), /line 3: edge.ttlMs: got "soon", expected a duration/)
-    assert.equal((await get('/a')).status, 200)
-    const health = async (): Promise<string> => (await fetch(`${edge.admin}/health/ready`)).text()
-    const worker = readFileSync(`/proc/${edge.pid}/task/${edge.pid}/children`, 'utf8').split(' ')[0]
-    process.kill(Number(worker), 'SIGKILL')
-    for (let turn = 0; turn < 300 && !(await health()).includes('1 restarts'); turn++)
-      await pause(50)
-    for (let turn = 0; turn < 300 && !(await health()).includes('"ready","dep'); turn++)
-      await pause(50)
-    for (let at = 0; at < 20; at++) assert.equal((await get('/a')).status, 200)
-    assert.equal(await edge.stop(), 0)
-  } finally {
+  const edge = await startEdgeCommand(['--workers', '2', '--config', file], folder.path)
+  context.after(async () => {
     await edge.stop()
     origin.closeAllConnections()
     origin.close()
     folder.remove()
+  })
+  // A connection a request, so that the kernel spreads them.
+  const get = async (path: string, method = 'GET'): Promise<{ status: number; text: string }> => {
+    const headers = { connection: 'close' }
+    const answer = await fetch(`${edge.traffic}${path}`, { method, headers })
+    return { status: answer.status, text: await answer.text() }
   }
+  const many = async (path: string): Promise<void> => {
+    for (let at = 0; at < 40; at++) await get(path)
+  }
+  await many('/a')
+  assert.equal(asked, 2, 'each worker asked once')
+  assert.equal((await edge.call('/stats')).body['requests'], 40)
+  const window = (await edge.call('/stats?window=60')).body
+  assert.equal(window['requests'], 40)
+  const { paths } = window['top'] as { paths: { path: string; requests: number }[] }
+  assert.deepEqual([paths[0]?.path, paths[0]?.requests], ['/a', 40])
+  const headers = { authorization: `Bearer ${edge.token()}` }
+  const bad = await fetch(`${edge.admin}/log?filter=path`, { headers })
+  assert.equal(bad.status, 422)
+  const log = await fetch(`${edge.admin}/log?filter=path^=/logged`, { headers })
+  for (let at = 0; at < 40; at++) await get(`/logged/${at}`)
+  let told = ''
+  for await (const chunk of log.body as ReadableStream<Uint8Array>) {
+    told += Buffer.from(chunk).toString()
+    if ((told.match(/"path":"\/logged\/\d+"/g) ?? []).length === 40) break
+  }
+  asked -= 40
+  const { text } = await get('/metrics')
+  assert.match(text, /^cache_requests_total 80$/m, 'any worker tells of all')
+  const purged = await edge.call('/purge', { urls: [`${edge.traffic}/a`] })
+  assert.equal(purged.body['purged'], 2, 'one of each')
+  await many('/a')
+  assert.equal(asked, 4)
+
+  assert.equal((await get('/a', 'POST')).status, 200)
+  // The worker that saw it has forgotten the page at once, the other one hears of it from the crew.
+  await until(async () => Number((await edge.call('/stats')).body['purged']) === 4)
+  await many('/a')
+  assert.equal(asked, 6, 'what an unsafe request changed is asked for anew by all')
+
+  writeFileSync(file, settings('2h'))
+  assert.deepEqual((await edge.call('/reload')).body['changed'], ['ttlMs'])
+  writeFileSync(file, settings('soon'))
+  const refused = await edge.call('/reload')
+  assert.match(
+    String(refused.body['detail']),
+    /line 3: edge.ttlMs: got "soon", expected a duration/,
+  )
+  process.kill(edge.pid, 'SIGHUP')
+  await edge.printed(/the new settings are refused .*edge.ttlMs/)
+  writeFileSync(file, settings('3h'))
+  const from = edge.output().length
+  process.kill(edge.pid, 'SIGHUP')
+  await until(
+    () =>
+      (
+        edge
+          .output()
+          .slice(from)
+          .match(/took up the settings changed=ttlMs/g) ?? []
+      ).length === 2,
+  )
+  assert.equal((await get('/a')).status, 200)
+
+  const health = async (): Promise<string> => (await fetch(`${edge.admin}/health/ready`)).text()
+  process.kill(edge.children()[0] as number, 'SIGKILL')
+  await edge.printed(/a worker died and is started again/)
+  // New connections are taken by the other one meanwhile.
+  for (let at = 0; at < 20; at++) assert.equal((await get('/a')).status, 200)
+  await until(async () => {
+    const told = await health()
+    return told.includes('1 restarts') && told.includes('"ready","dep')
+  })
+  assert.equal(await edge.stop(), 0)
 })
 
-test('a new process takes over the port beside the old one, which drains: hardly a request fails', async () => {
-  const origin = createServer((_, response) => {
+test('both workers are replaced under load, and not a request fails', async (context) => {
+  const asked = new Map<string, number>()
+  const origin = createServer((request, response) => {
+    const path = request.url ?? ''
+    asked.set(path, (asked.get(path) ?? 0) + 1)
     response.setHeader('cache-control', 'max-age=600')
-    response.end('page')
+    response.end(bodyOf(path))
   })
   origin.listen(0, '127.0.0.1')
   await once(origin, 'listening')
-  const folder = temporaryFolder('upgrade')
+  const folder = temporaryFolder('workers')
   const { port } = origin.address() as AddressInfo
-  const flags = (traffic: string): string[] =>
-    `--origin http://127.0.0.1:${port} --admin-port 0 --port ${traffic} --share-port`.split(' ')
-  const old = await startEdge([...flags('0'), '--data-dir', 'old'], folder.path, 1)
-  let failed = 0
-  let done = 0
-  const work = { over: false }
-  const client = async (keep: boolean): Promise<void> => {
-    while (!work.over) {
-      const headers = keep ? {} : { connection: 'close' }
-      const answer = await fetch(`${old.traffic}/a`, { headers }).catch(() => undefined)
-      if (answer?.status !== 200) failed++
-      await answer?.text()
-      done++
-      await pause(2)
-    }
-  }
-  const clients = [client(true), client(true), client(false), client(false)]
-  const next = await startEdge(
-    [...flags(new URL(old.traffic).port), '--data-dir', 'new'],
-    folder.path,
-    1,
+  const flags = ['--workers', '2', '--origin', `http://127.0.0.1:${port}`]
+  const patient = '--drain-ms 30m --idle-ms 30m'.split(' ')
+  const edge = await startEdgeCommand([...flags, ...patient], folder.path)
+  context.after(async () => {
+    await edge.stop()
+    origin.closeAllConnections()
+    origin.close()
+    folder.remove()
+  })
+  const path = (turn: number): string => `/${turn % 10}`
+  const load = startLoad(
+    edge.traffic,
+    [true, true, true, true, false, false, false].map((keepAlive) => ({
+      keepAlive,
+      pauseMs: 2,
+      path,
+    })),
   )
-  await pause(200)
-  assert.equal(await old.stop(), 0)
-  await pause(300)
-  work.over = true
-  await Promise.all(clients)
-  assert.equal(await next.stop(), 0)
-  origin.closeAllConnections()
-  origin.close()
-  folder.remove()
-  assert.ok(done > 100, `${done} requests`)
-  // What the kernel had given to the old one's closing sockets is reset: 2 of 1537 when measured.
-  assert.ok(failed <= done * 0.01, `${failed} of ${done} failed`)
+  context.after(() => load.stop())
+  const all = (times: number): boolean =>
+    Array.from({ length: 10 }, (_, at) => asked.get(path(at))).every((each) => each === times)
+  await until(() => all(2))
+  const before = edge.children()
+  const { status, body } = await edge.call('/upgrade')
+  assert.deepEqual([status, body['workers']], [200, 2])
+  await until(() => edge.children().length === 2)
+  const { requests, failed } = await load.stop()
+  context.diagnostic(`${requests} requests, ${failed.length} failed`)
+  assert.deepEqual(failed, [])
+  assert.ok(all(2), 'the cache is kept')
+  assert.ok(edge.children().every((each) => !before.includes(each)))
+  assert.equal(await edge.stop(), 0)
 })

@@ -61,7 +61,7 @@ async function load(url: string): Promise<{ code: number; report: LoadReport }> 
     log: silentLog,
     addLogSink: () => {},
     reread: () => assert.fail('no settings to read again'),
-    onHangUp: () => {},
+    onSignal: () => {},
     signal: new AbortController().signal,
   })
   return { code, report: JSON.parse(written.join('')) as LoadReport }

@@ -66,7 +66,7 @@ async function type(line: string, env: Host['env'] = {}, fail?: () => never): Pr
     clock: new VirtualClock(),
     chance: new SeededChance(1),
     signal: new AbortController().signal,
-    onHangUp: () => {},
+    onSignal: () => {},
   })
   return { code, out, err, seen }
 }
@@ -177,7 +177,7 @@ test('the settings file that init writes is one that every program accepts', asy
       clock: new VirtualClock(),
       chance: new SeededChance(1),
       signal,
-      onHangUp: () => {},
+      onSignal: () => {},
     }
     return { code: await dispatch(shipped, surroundings), out }
   }

@@ -1,7 +1,7 @@
-import { workerVariable } from '@spate/edge/worker-variable'
+import { workerVariable } from '@spate/edge/place'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
-import type { Command } from '@spate/runtime/command'
+import type { Command, CommandContext } from '@spate/runtime/command'
 import { Fault, errorCode } from '@spate/runtime/fault'
 import type { Host } from '@spate/runtime/host'
 import {
@@ -27,8 +27,9 @@ export interface Surroundings {
   readonly chance: Chance
   /** Aborts at Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
-  /** Calls `task` at each SIGHUP. */
-  readonly onHangUp: (task: () => void) => void
+  readonly onSignal: CommandContext['onSignal']
+  /** Hears what went wrong in the words that are printed. */
+  readonly onFailure?: (text: string) => void
 }
 
 /** What every command can be told beside its own settings. */
@@ -81,7 +82,10 @@ export async function dispatch(
   try {
     return await run(found, rest, commands, surroundings)
   } catch (caught) {
-    return told(caught, found.name, host)
+    const { code, text: why } = told(caught, found.name)
+    host.writeError(why)
+    surroundings.onFailure?.(why)
+    return code
   }
 }
 
@@ -117,7 +121,7 @@ async function run(
   commands: readonly Command[],
   surroundings: Surroundings,
 ): Promise<number> {
-  const { clock, chance, signal, onHangUp } = surroundings
+  const { clock, chance, signal, onSignal } = surroundings
   const otel = withOtelVariables(surroundings.host.env)
   const host = { ...surroundings.host, env: otel.env }
   const table = { ...commandSettings, ...found.settings }
@@ -160,7 +164,7 @@ async function run(
     log,
     addLogSink: (sink) => void sinks.push(sink),
     reread: () => read().values,
-    onHangUp,
+    onSignal,
     signal,
   })
 }
@@ -236,31 +240,22 @@ function terminalLog(options: TerminalLogOptions): Log {
   })
 }
 
-function told(caught: unknown, name: string, host: Host): number {
+/** What is printed about `caught`, and the exit code. */
+function told(caught: unknown, name: string): { readonly code: number; readonly text: string } {
   const fault = Fault.from(caught)
-  if (fault.code === 'settings_invalid') {
-    host.writeError(`spate ${name}: ${fault.message}\nSee spate ${name} --help.\n`)
-    return 2
-  }
-  if (fault.code === 'invalid_request') {
-    host.writeError(`spate ${name}: ${fault.message}\nSee spate ${name} --help.\n`)
-    return 2
-  }
+  if (fault.code === 'settings_invalid' || fault.code === 'invalid_request')
+    return { code: 2, text: `spate ${name}: ${fault.message}\nSee spate ${name} --help.\n` }
   if (fault.code === 'internal') {
     const { cause } = fault
     // What the system refused is told by its message: EACCES: permission denied, mkdir '...'.
     const known = cause instanceof Error && errorCode(cause) !== undefined
     const trace = cause instanceof Error ? (cause.stack ?? cause.message) : fault.message
-    host.writeError(
-      `spate ${name}: ${known ? cause.message : `a bug, please report it\n${trace}`}\n`,
-    )
-    return 1
+    const why = known ? cause.message : `a bug, please report it\n${trace}`
+    return { code: 1, text: `spate ${name}: ${why}\n` }
   }
   const hint = hints[fault.code]
-  host.writeError(
-    `spate ${name}: ${fault.message} (${fault.code})\n${hint === undefined ? '' : `${hint}\n`}`,
-  )
-  return 1
+  const after = hint === undefined ? '' : `${hint}\n`
+  return { code: 1, text: `spate ${name}: ${fault.message} (${fault.code})\n${after}` }
 }
 
 const hints: Readonly<Record<string, string>> = {

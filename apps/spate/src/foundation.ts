@@ -38,6 +38,8 @@ export interface FoundationOptions {
   addLogSink(sink: LogSink): void
   /** True where one program runs in this process. */
   readonly alone?: boolean
+  /** True where this process may begin before the one whose place it takes has ended. */
+  readonly successor?: boolean
 }
 
 /** Makes the data folder, reads or makes the admin token, and opens telemetry and its stores. */

@@ -1,4 +1,5 @@
 import { systemChance } from '@spate/runtime/chance'
+import { tellParent } from '@spate/runtime/children'
 import { systemClock } from '@spate/runtime/clock'
 import { exit, onSignals, processHost, setExitCode, signalExitCode } from '@spate/runtime/host'
 import { commands } from './commands.ts'
@@ -19,6 +20,7 @@ setExitCode(
     clock: systemClock,
     chance: systemChance,
     signal: stop.signal,
-    onHangUp: (task) => void onSignals(task, ['SIGHUP']),
+    onSignal: (signal, task) => void onSignals(task, [signal]),
+    onFailure: (failed) => void tellParent({ failed }),
   }),
 )

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { uuidv7, type Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
 import type { Log, LogSink } from '@spate/runtime/log'
 import { privateSink } from '@spate/runtime/log-privacy'
 import { createOtlpExporter, type OtlpExporter } from '@spate/telemetry/exporter'
@@ -41,6 +42,8 @@ export interface ObservationOptions {
   addLogSink(sink: LogSink): void
   /** True where one program runs in this process. */
   readonly alone?: boolean
+  /** True where this process may begin before the one whose place it takes has ended. */
+  readonly successor?: boolean
 }
 
 /** Time at the end to send what waits, ms; what is not sent by then goes to disk. */
@@ -94,11 +97,30 @@ export async function observe(options: ObservationOptions): Promise<Observation>
   }
 }
 
+/** Folders of those who leave and those who come, side by side; what one left is sent by the next who has it. */
+const spillFoldersMax = 8
+
 async function exporterOf(options: ObservationOptions): Promise<OtlpExporter | undefined> {
-  const { settings, dataDir, clock, chance, log } = options
+  const { settings, dataDir, successor } = options
   if (settings.otlp === undefined || !settings.telemetry) return undefined
-  return await createOtlpExporter({
-    url: settings.otlp,
+  for (let at = 1; ; at++) {
+    try {
+      const folder = at === 1 ? 'telemetry' : `telemetry-${at}`
+      return await exporterWith(settings.otlp, join(dataDir, folder), options)
+    } catch (caught) {
+      const taken = caught instanceof Fault && caught.code === 'data_locked'
+      if (!taken || !successor || at === spillFoldersMax) throw caught
+    }
+  }
+}
+
+function exporterWith(
+  url: string,
+  spillFolder: string,
+  { settings, clock, chance, log }: ObservationOptions,
+): Promise<OtlpExporter> {
+  return createOtlpExporter({
+    url,
     protocol: settings.otlpProtocol,
     headers: lowerCase(pairsOf(settings.otlpHeaders)),
     clock,
@@ -109,7 +131,7 @@ async function exporterOf(options: ObservationOptions): Promise<OtlpExporter | u
     spanDelayMs: settings.otlpDelay,
     metricsEveryMs: settings.telemetryFlush,
     queueBytes: settings.telemetryQueueBytes,
-    spillFolder: join(dataDir, 'telemetry'),
+    spillFolder,
     spillBytes: settings.telemetrySpillBytes,
     fullAddresses: settings.telemetryClientAddress,
   })

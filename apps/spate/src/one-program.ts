@@ -1,3 +1,4 @@
+import { workerVariable } from '@spate/edge/place'
 import { forkSelf, onParentGone, tellParent } from '@spate/runtime/children'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
 import { Fault } from '@spate/runtime/fault'
@@ -32,6 +33,7 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
     log,
     addLogSink: (sink) => context.addLogSink(sink),
     alone: true,
+    successor: host.env[workerVariable] !== undefined,
   })
   const lifecycle = new Lifecycle({ clock, log })
   const events = eventLogOf({ folder: foundation.dataDir, clock, log })
@@ -48,10 +50,10 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
         chance,
         log,
         reread: () => context.reread(),
-        fork: (flags, env) => forkSelf([...host.argv, ...flags], env),
+        fork: (flags, ...rest) => forkSelf([...host.argv, ...flags], ...rest),
         env: host.env,
       })
-      reloadAtHangUp(running, context)
+      heedSignals(running, context)
     },
     stop: () => running?.stop(),
   })
@@ -62,25 +64,33 @@ async function runProgram(program: Program, context: CommandContext): Promise<nu
     })
   }
   log.info('ready', { program: program.name, ...running?.urls })
-  tellParent({ ...running?.urls })
-  await Promise.race([stopped(signal), new Promise<void>(onParentGone)])
+  await tellParent({ ...running?.urls })
+  const ends = [stopped(signal), new Promise<void>(onParentGone)]
+  await Promise.race(running?.over ? [...ends, running.over] : ends)
   log.info('draining')
   return (await lifecycle.stop()) ? 0 : 1
 }
 
-/** Has `running` take up its settings again at each SIGHUP, where it can. */
-export function reloadAtHangUp(
+/** Has `running` read its settings again at each SIGHUP, and start anew at each SIGUSR2, where it can. */
+export function heedSignals(
   running: Running,
-  { onHangUp, log }: Pick<CommandContext, 'onHangUp' | 'log'>,
+  { onSignal, log }: Pick<CommandContext, 'onSignal' | 'log'>,
 ): void {
-  if (!running.reload) return
-  onHangUp(() => {
+  const { name } = running
+  const heed = (what: Promise<unknown>, refusal: string): void => {
     // Owner: this line; a refusal is told and the program goes on as it was.
-    running.reload?.().catch((caught: unknown) => {
-      const { message } = Fault.from(caught)
-      log.error('the new settings are refused', { for: running.name, why: message })
+    what.catch((caught: unknown) => {
+      log.error(refusal, { for: name, why: Fault.from(caught).message })
     })
-  })
+  }
+  if (running.reload)
+    onSignal('SIGHUP', () => {
+      if (running.reload) heed(running.reload(), 'the new settings are refused')
+    })
+  if (running.upgrade)
+    onSignal('SIGUSR2', () => {
+      if (running.upgrade) heed(running.upgrade(), 'the upgrade failed; the old one goes on')
+    })
 }
 
 /** Resolves when `signal` aborts. */

@@ -1,9 +1,9 @@
 import { consoleSettings } from '@spate/console/settings'
 import { edgeSettings } from '@spate/edge/settings'
-import { workerVariable } from '@spate/edge/worker-variable'
+import { workerVariable } from '@spate/edge/place'
 import type { EventLog } from '@spate/eventlog/event-log'
 import type { Chance } from '@spate/runtime/chance'
-import type { Child } from '@spate/runtime/children'
+import { onParentGone, onParentMessage, tellParent, type forkSelf } from '@spate/runtime/children'
 import type { Clock } from '@spate/runtime/clock'
 import type { Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
@@ -25,8 +25,8 @@ export interface ProgramParts {
   urlOf?(program: string): string | undefined
   /** The program's settings, read again from where they came. Throws `settings_invalid`. */
   reread(): object
-  /** Starts this program once more, alone in a process of its own, with further flags and variables. */
-  readonly fork: (flags: readonly string[], env: Readonly<Record<string, string>>) => Child
+  /** Starts this program once more, alone in a process of its own, with further flags, variables and sockets. */
+  readonly fork: typeof forkSelf
   /** Variables of this process. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
@@ -85,26 +85,28 @@ export const edgeProgram: Program = program({
       'spate edge --origin https://shop.test --port 0',
       'on any free port; the log line "listening" names it',
     ],
+    [
+      'spate edge --origin http://127.0.0.1:8083 --upgradable',
+      'SIGUSR2 or POST /upgrade starts new code behind the open port',
+    ],
   ],
   async start(settings, parts) {
-    const crewUrl = parts.env[workerVariable]
-    if (settings.workers > 1 && crewUrl === undefined) {
-      const { startCrew } = await import('@spate/edge/crew')
-      return startCrew({ settings, fork: parts.fork, ...baseOf('edge', parts) })
-    }
-    const { startEdge } = await import('@spate/edge/main')
-    const worker = crewUrl === undefined ? undefined : { crewUrl }
+    const place = parts.env[workerVariable]
     const reread = (): typeof settings => parts.reread() as typeof settings
     // Alone, nobody sells on this machine, and another program may own the log.
     const eventLog = parts.urlOf && (await parts.eventLog())
     const { wholeAddresses } = parts.foundation
+    const given = { settings, reread, eventLog, ...baseOf('edge', parts) }
+    if (place === undefined && (settings.workers > 1 || settings.upgradable)) {
+      const { startCrew } = await import('@spate/edge/crew')
+      return startCrew({ ...given, fork: parts.fork })
+    }
+    const { startEdge } = await import('@spate/edge/main')
+    const link = { tell: tellParent, onMessage: onParentMessage, onGone: onParentGone }
     return startEdge({
-      settings,
-      reread,
-      worker,
-      eventLog,
+      ...given,
       wholeAddresses,
-      ...baseOf('edge', parts),
+      ...(place === undefined ? {} : { worker: { place, link } }),
     })
   },
 })

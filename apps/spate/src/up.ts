@@ -5,7 +5,7 @@ import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { loadSettings } from '@spate/runtime/settings-load'
 import { envOf, flagOf, integer, text, toggle, type TableOf } from '@spate/runtime/settings'
 import { foundationSettings, layFoundation, type FoundationSettings } from './foundation.ts'
-import { reloadAtHangUp, stopped } from './one-program.ts'
+import { heedSignals, stopped } from './one-program.ts'
 import {
   consoleProgram,
   edgeProgram,
@@ -195,10 +195,10 @@ class House {
         const given = forced({ ...this.urls })
         const reread = (): object => this.#settingsOf(program, given)
         const urlOf = (name: string): string | undefined => this.urls[name]
-        const fork: ProgramParts['fork'] = (flags, env) =>
-          forkSelf([program.name, ...this.#flagsOf(program, given), ...flags], env)
+        const fork: ProgramParts['fork'] = (flags, ...rest) =>
+          forkSelf([program.name, ...this.#flagsOf(program, given), ...flags], ...rest)
         running = await program.start(reread(), { ...this.#parts, urlOf, reread, fork })
-        reloadAtHangUp(running, this.#context)
+        heedSignals(running, this.#context)
         for (const [purpose, url] of Object.entries(running.urls)) {
           this.urls[
             purpose === 'traffic'

@@ -7,8 +7,6 @@ export interface DoorOptions {
   readonly port: number
   readonly acceptors: number
   readonly backlog: number
-  /** Let other processes listen on the port too. */
-  readonly shared?: boolean
   readonly onSocket: (socket: Socket) => void
 }
 
@@ -18,10 +16,9 @@ export interface DoorOptions {
  */
 export async function openDoors(options: DoorOptions): Promise<readonly Server[]> {
   const { acceptors } = options
-  if (acceptors <= 1 && !options.shared) return [await openDoor(options, options.port, false)]
+  if (acceptors <= 1) return [await openDoor(options, options.port, false)]
   // A shared port would let a second program of the same user in beside us, unseen: ask alone first.
-  if (options.port !== 0 && !options.shared)
-    await close(await openDoor(options, options.port, false))
+  if (options.port !== 0) await close(await openDoor(options, options.port, false))
   const first = await openDoor(options, options.port, true).catch((caught: unknown) => {
     if (caught instanceof Fault) throw caught
     return openDoor(options, options.port, false)
@@ -38,6 +35,28 @@ export async function openDoors(options: DoorOptions): Promise<readonly Server[]
     }
   }
   return doors
+}
+
+/** Listens on sockets that are bound already, by their descriptors: a port that another process holds. */
+export function openHeldDoors(
+  sockets: readonly number[],
+  options: Pick<DoorOptions, 'backlog' | 'onSocket'>,
+): Promise<readonly Server[]> {
+  const { backlog, onSocket } = options
+  return Promise.all(
+    sockets.map(
+      (fd) =>
+        new Promise<Server>((resolve, reject) => {
+          const server = createServer({ allowHalfOpen: true, noDelay: true }, onSocket)
+          server.once('error', reject)
+          server.listen({ fd }, backlog, () => {
+            server.off('error', reject)
+            server.on('error', () => {})
+            resolve(server)
+          })
+        }),
+    ),
+  )
 }
 
 function openDoor(options: DoorOptions, port: number, reusePort: boolean): Promise<Server> {

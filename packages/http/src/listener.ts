@@ -16,7 +16,7 @@ import type { Answered, Handler } from './exchange.ts'
 import { FastConnection } from './fast-path/fast-connection.ts'
 import { FastPath } from './fast-path/fast-path.ts'
 import { ListenerCounters } from './listener-counters.ts'
-import { openDoors } from './listener-doors.ts'
+import { openDoors, openHeldDoors } from './listener-doors.ts'
 import { defaultListenLimits, type ListenLimits } from './listener-limits.ts'
 import { NodePath } from './node-path/node-path.ts'
 import type { TlsOptions } from './node-path/secure-path.ts'
@@ -42,8 +42,8 @@ export interface ListenOptions {
   readonly tls?: TlsOptions
   /** Listening sockets on the port. Default 64; 1 where the platform cannot share a port. */
   readonly acceptors?: number
-  /** Let other processes of ours listen on the port too: workers, and the next version of this one. Default false. */
-  readonly shared?: boolean
+  /** Descriptors of sockets to listen on in place of `host` and `port`: those of a `HeldPort` that were inherited. */
+  readonly sockets?: readonly number[] | undefined
   /** Connections the kernel may hold for each listening socket before we accept them. Default 4096. */
   readonly backlog?: number
 }
@@ -56,27 +56,39 @@ export interface Listener {
   readonly counters: ListenerCounters
   /** Stops accepting, answers what was asked, closes. When `signal` aborts, cuts what is left. */
   close(signal?: AbortSignal): Promise<void>
+  /** Listens on further sockets of a `HeldPort`, by their descriptors. */
+  open(sockets: readonly number[]): Promise<void>
+  /**
+   * Stops accepting, where others accept from the same sockets; resolves once all connections are
+   * gone, or `graceMs` are over. Each is closed behind its next answer, which says so: closing it
+   * before might cross a request on its way. `close` ends what is left.
+   */
+  leave(graceMs: number): Promise<void>
 }
 
 /** Opens the port. Throws `Fault('address_in_use')` where somebody else has it. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...defaultListenLimits, ...options.limits }
   const house = new ListenerHouse(options, limits)
-  const doors = await openDoors({
-    host: options.host,
-    port: options.port,
-    acceptors: options.acceptors ?? 64,
+  const common = {
     backlog: options.backlog ?? 4096,
-    shared: options.shared ?? false,
-    onSocket: (socket) => house.enter(socket),
-  })
+    onSocket: (socket: Socket) => house.enter(socket),
+  }
+  const { host: asked, acceptors = 64, sockets } = options
+  const doors = [
+    ...(sockets
+      ? await openHeldDoors(sockets, common)
+      : await openDoors({ host: asked, port: options.port, acceptors, ...common })),
+  ]
   const { port } = (doors[0] as Server).address() as AddressInfo
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  const host = asked.includes(':') ? `[${asked}]` : asked
   return {
     url: `${options.tls ? 'https' : 'http'}://${host}:${port}`,
     port,
     counters: house.counters,
     close: (signal) => house.close(doors, signal),
+    open: async (more) => void doors.push(...(await openHeldDoors(more, common))),
+    leave: (graceMs) => house.leave(doors, graceMs),
   }
 }
 
@@ -89,6 +101,7 @@ class ListenerHouse {
   readonly #sockets = new Set<Socket>()
   readonly #connections = new Set<FastConnection>()
   readonly #byAddress = new Map<string, number>()
+  readonly #clock: Clock
   readonly #sweeper: Timer
   readonly #exempt: (address: string) => boolean
   #closing: Promise<void> | undefined
@@ -97,6 +110,7 @@ class ListenerHouse {
   constructor(options: ListenOptions, limits: ListenLimits) {
     const { handler, clock, log, trustedProxies = [], forwardedHeader } = options
     this.#limits = limits
+    this.#clock = clock
     const clientAddressOf = createClientAddress(trustedProxies, forwardedHeader)
     // A trusted peer's forwarded address is believed: so the probe comes back as the client.
     const probe = { all: (): readonly string[] => ['192.0.2.1'] }
@@ -185,13 +199,23 @@ class ListenerHouse {
     return this.#closing
   }
 
+  async leave(doors: Server[], graceMs: number): Promise<void> {
+    // Node would tell when their last connection is gone; we count those ourselves.
+    for (const door of doors.splice(0)) door.close()
+    for (const connection of this.#connections) connection.drain('after one more')
+    this.#node.drain('after one more')
+    const timer = this.#clock.after(graceMs, () => this.#emptied?.())
+    if (this.#sockets.size > 0) await new Promise<void>((resolve) => (this.#emptied = resolve))
+    timer.cancel()
+  }
+
   async #close(doors: readonly Server[], signal: AbortSignal | undefined): Promise<void> {
     const closed = doors.map((door) => new Promise((resolve) => door.close(resolve)))
     const cut = (): void => {
       for (const socket of this.#sockets) socket.destroy()
     }
-    for (const connection of this.#connections) connection.drain()
-    this.#node.drain()
+    for (const connection of this.#connections) connection.drain('now')
+    this.#node.drain('now')
     if (this.#sockets.size > 0) {
       const empty = new Promise<void>((resolve) => (this.#emptied = resolve))
       if (signal?.aborted) cut()

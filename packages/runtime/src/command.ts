@@ -4,6 +4,9 @@ import type { Host } from './host.ts'
 import type { Log, LogSink } from './log.ts'
 import type { SettingsOf, SettingsTable } from './settings.ts'
 
+/** Signals a program may act on: `SIGHUP` reads settings again, `SIGUSR2` starts the program anew. */
+export type ProgramSignal = 'SIGHUP' | 'SIGUSR2'
+
 /** What a command is given when it runs. */
 export interface CommandContext<Table extends SettingsTable = SettingsTable> {
   readonly settings: SettingsOf<Table>
@@ -19,8 +22,8 @@ export interface CommandContext<Table extends SettingsTable = SettingsTable> {
   addLogSink(sink: LogSink): void
   /** The settings as they are now: flags, variables and the file, read again. Throws `settings_invalid`. */
   reread(): SettingsOf<Table>
-  /** Calls `task` at each SIGHUP from now on; without a caller a SIGHUP ends the process. */
-  readonly onHangUp: (task: () => void) => void
+  /** Calls `task` at each such signal from now on; without a caller it ends the process. */
+  readonly onSignal: (signal: ProgramSignal, task: () => void) => void
   /** Aborts at Ctrl-C or SIGTERM: finish what is under way and return. */
   readonly signal: AbortSignal
 }

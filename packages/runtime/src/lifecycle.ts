@@ -118,6 +118,10 @@ export interface Running {
   readonly urls: Readonly<Record<string, string>>
   /** Takes up the settings as they are now; throws `settings_invalid` and changes nothing where they are bad. */
   reload?(): Promise<void>
+  /** Starts the program anew behind its open ports; rejects, and goes on as it was, where the new one cannot run. */
+  upgrade?(): Promise<unknown>
+  /** Resolves when the program is done by itself; absent where it runs until it is stopped. */
+  readonly over?: Promise<void>
   /** Drains and stops; resolves when everything is let go. */
   stop(): Promise<void>
 }

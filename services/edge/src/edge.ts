@@ -16,6 +16,7 @@ import type { Sites } from './sites/sites.ts'
 import { Statistics } from './statistics.ts'
 import { Traffic } from './traffic/traffic.ts'
 import { Transfers } from './transfers.ts'
+import type { Forgotten } from './workers/telling.ts'
 
 /** What an edge is made of. */
 export interface EdgeOptions {
@@ -25,6 +26,8 @@ export interface EdgeOptions {
   readonly transientBytesMax: number
   /** Undefined where nothing goes to disk. */
   readonly disk?: DiskTier | undefined
+  /** Hears what an unsafe request made invalid here, so that others forget it too. */
+  readonly onChanged?: ((what: Forgotten) => void) | undefined
   /** Absent where this node is alone. */
   readonly peers?: Peers | undefined
   /** Where to count; a new one where absent. */
@@ -67,6 +70,7 @@ export class Edge {
       spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
       sites: () => this.sites,
       peers: options.peers,
+      onChanged: options.onChanged,
       objectBytesMax: () => this.store.memory.objectBytesMax,
       transientBytesMax: () => this.transientBytesMax,
       now,

@@ -8,14 +8,15 @@ import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { openApiRoute } from '@spate/http/openapi'
 import { createRouter, type Route } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
-import type { Answered, Handler } from '@spate/http/exchange'
+import type { Answered, Handler, Request } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
-import { errorText } from '@spate/runtime/fault'
+import { errorText, Fault } from '@spate/runtime/fault'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { diskTierOf } from './disk/disk-settings.ts'
+import type { DiskTier } from './disk/disk-tier.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
 import { OriginPool } from './origins/origin-pool.ts'
@@ -31,7 +32,8 @@ import { SiteKeeper } from './sites/site-keeper.ts'
 import { followStock } from './stock-events.ts'
 import { sketchRoute, statsRoutes } from './traffic/stats-routes.ts'
 import { emptyOrder } from './store/response-index.ts'
-import { crewMetricsRoute, type WorkerPlace } from './workers/worker.ts'
+import { upgradeRoute } from './workers/upgrade.ts'
+import { crewMetricsRoute, Worker, type WorkerParts } from './workers/worker.ts'
 import { TrafficGate } from './traffic-gate.ts'
 
 /** What an edge node is started with. */
@@ -45,8 +47,8 @@ export interface StartEdgeOptions {
   readonly telemetry: Telemetry
   /** Show addresses of clients whole in statistics and log, not their networks. Default false. */
   readonly wholeAddresses?: boolean
-  /** This process is one of several workers: its admin port is for the others alone. */
-  readonly worker?: WorkerPlace | undefined
+  /** This process is a worker of a crew: its port is held and its admin port is for the crew alone. */
+  readonly worker?: WorkerParts
   /** Folder of this program's files. */
   readonly dataDir: string
   readonly adminToken: AdminToken
@@ -61,40 +63,42 @@ export interface RunningEdge extends Running {
 
 /** Starts an edge node: `urls.traffic` and `urls.admin`. Throws `Fault('settings_invalid')` without an origin. */
 export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge> {
-  const { settings, clock, chance, log, telemetry, dataDir, adminToken, worker } = options
+  const { settings, clock, chance, log, telemetry, dataDir } = options
+  const worker = options.worker && new Worker(options.worker, { clock, log })
   const pool = new OriginPool({ clock, chance, log })
   const sites = new SiteKeeper(pool)
   await sites.take(settings).gone
-  const nodes = nodesOf(settings, { clock, log, adminToken })
+  const nodes = nodesOf(settings, options)
   const { peers, fanOut, statistics } = nodes
+  const openDisk = (): Promise<DiskTier | undefined> => diskTierOf(settings, { dataDir, log })
+  await worker?.turn()
   const edge = new Edge({
     peers,
     statistics,
     sites: sites.sites,
     memoryBytesMax: settings.memoryBytesMax,
     transientBytesMax: settings.transientBytesMax,
-    disk: await diskTierOf(settings, { dataDir, log }),
+    disk: await openDisk(),
+    onChanged: worker && ((what) => worker.changed(what)),
     wholeAddresses: options.wholeAddresses ?? false,
     clock,
     chance,
     telemetry,
   })
-  const gate = new TrafficGate(edge.handle, {
-    clock,
-    telemetry,
-    exempt: (request) => isOfPeer(peers, request),
-  })
+  const exempt = (request: Request): boolean => isOfPeer(peers, request)
+  const gate = new TrafficGate(edge.handle, { clock, telemetry, exempt })
   gate.take(settings)
   const reload = reloaderOf(options, { sites, edge, gate, names: nodes.names })
   const lifecycle = new Lifecycle({ clock, log })
   const health = healthRoutes(() => originChecks(sites.origins), { clock })
-  const common = [...health, worker ? crewMetricsRoute(worker, options) : metricsRoute(telemetry)]
+  const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
   const origins = (): SiteKeeper['origins'] => sites.origins
   const admin = adminHandler(options, health, [
     ...adminRoutes({ edge, reload, fanOut }),
     ...statsRoutes(edge, origins),
     ...(worker ? [sketchRoute(edge, origins)] : []),
     ...peerRoutes(peers, settings.peerAdminPort),
+    upgradeRoute(notHere),
   ])
   const urls: Record<string, string> = {}
   const open = openerOf(options, lifecycle, urls)
@@ -102,30 +106,39 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   lifecycle.add({ name: 'nodes', stop: () => nodes.close() })
   followSale(options, lifecycle, { edge, fanOut })
   lifecycle.add({ name: 'origins', stop: () => pool.close() })
-  const { host, port, adminPort, sharePort } = settings
-  open('admin', { host: worker ? '127.0.0.1' : host, port: adminPort, shared: false }, admin)
-  const own = createRouter(common, { log })
-  const traffic = trafficHandler(gate.handle, own)
-  open('traffic', { host, port, shared: sharePort, answered: edge.traffic.answered }, traffic)
+  const { host, port, adminPort } = settings
+  open('admin', { host: worker ? '127.0.0.1' : host, port: adminPort }, admin)
+  const own = createRouter([...health, metrics], { log })
+  const door = { host, port, sockets: worker?.sockets, answered: edge.traffic.answered }
+  const traffic = open('traffic', door, trafficHandler(gate.handle, own))
   // Who follows the log would hold the admin port open.
   lifecycle.add({ name: 'log', stop: () => edge.traffic.log.close() })
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
+  worker?.serve({ edge, openDisk, traffic, drainMs: settings.drainMs })
   return {
     name: 'edge',
     urls,
     edge,
+    ...(worker ? { over: worker.over } : {}),
     reload: () => Promise.resolve().then(() => void reload()),
+    upgrade: notHere,
     stop: async () => void (await lifecycle.stop()),
   }
 }
 
-/** Adds a listener to `lifecycle`; its URL goes to `urls` once it listens. */
+/** A process cannot replace itself behind its own port. */
+function notHere(): Promise<never> {
+  const how = 'start it with --upgradable, and ask the process that keeps its port'
+  return Promise.reject(new Fault('conflict', `this process cannot be upgraded: ${how}`))
+}
+
+/** Adds a listener to `lifecycle`; its URL goes to `urls` once it listens. What it returns gives the listener. */
 function openerOf(
   { settings, clock, log, telemetry }: StartEdgeOptions,
   lifecycle: Lifecycle,
   urls: Record<string, string>,
-): (name: string, door: Door, handler: Handler) => void {
+): (name: string, door: Door, handler: Handler) => () => Listener | undefined {
   const { trustedProxies, forwardedHeader } = settings
   const common = { clock, log, telemetry, limits: limitsOf(settings) }
   return (name, door, handler) => {
@@ -139,6 +152,7 @@ function openerOf(
       },
       stop: (signal) => listener?.close(signal),
     })
+    return () => listener
   }
 }
 
@@ -178,7 +192,7 @@ function adminHandler(
 interface Door {
   readonly host: string
   readonly port: number
-  readonly shared: boolean
+  readonly sockets?: readonly number[] | undefined
   readonly answered?: Answered
 }
 

@@ -5,7 +5,7 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { bytes, integer, list, toggle, url, type TableOf } from '@spate/runtime/settings'
+import { bytes, duration, integer, list, toggle, url, type TableOf } from '@spate/runtime/settings'
 import { originPattern, originSettings, type OriginSettings } from './origins/settings.ts'
 import {
   cachingSettings,
@@ -28,7 +28,8 @@ export interface EdgeSettings
     PeerSettings {
   readonly adminPort: number
   readonly workers: number
-  readonly sharePort: boolean
+  readonly upgradable: boolean
+  readonly drainMs: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
   readonly memoryBytesMax: number
@@ -58,9 +59,15 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     'Processes that share the traffic port, each with a cache of its own; one a core is best',
     { unit: 'processes' },
   ),
-  sharePort: toggle(
+  upgradable: toggle(
     false,
-    'Listen beside another process on the traffic port: start the next version so, then stop the old one',
+    'Run in a worker behind a process that keeps the port, so that SIGUSR2 or POST /upgrade starts new code without a failed request; always so with several workers',
+  ),
+  drainMs: duration(
+    65_000,
+    0,
+    3_600_000,
+    'Time clients of a worker that was replaced have for one more request on an open connection; then idle ones are closed',
   ),
   origin: url(undefined, 'Scheme, host and port of the origin; paths are passed on as they are', {
     pattern: originPattern,

@@ -80,7 +80,8 @@ export interface TestEdge {
   stopEdge(): Promise<void>
 }
 
-const token = 'a-token-for-tests-only'
+/** Token of admin calls. */
+export const testToken = 'a-token-for-tests-only'
 
 /** Starts an origin and an edge before it. */
 export async function startTestEdge(
@@ -116,14 +117,14 @@ export async function startTestEdgeBefore(
     log: silentLog,
     telemetry,
     dataDir,
-    adminToken: adminToken(token),
+    adminToken: adminToken(testToken),
     eventLog,
     wholeAddresses,
   })
   stops.add(() => running.stop().then(() => origin.stop()))
   const url = running.urls['traffic'] as string
   const adminUrl = running.urls['admin'] as string
-  const adminHeaders = { authorization: `Bearer ${token}` }
+  const adminHeaders = { authorization: `Bearer ${testToken}` }
   const it: TestEdge = {
     origin,
     clock,

@@ -27,6 +27,7 @@ import { Spill } from './disk/spill.ts'
 import type { Statistics } from './statistics.ts'
 import { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Asked, type Kept, type Outcome, type TransferHost } from './transfer.ts'
+import type { Forgotten } from './workers/telling.ts'
 
 /** How long a key whose answers are for one client only is remembered, ms. */
 export const passMs = 120_000
@@ -43,6 +44,7 @@ export interface TransfersParts {
   readonly sites: () => Sites
   /** Absent where this node is alone. */
   readonly peers?: Peers | undefined
+  readonly onChanged?: ((what: Forgotten) => void) | undefined
   readonly objectBytesMax: () => number
   /** Bytes all bodies on their way into the store may hold together. */
   readonly transientBytesMax: () => number
@@ -195,10 +197,11 @@ export class Transfers implements TransferHost {
   answered(cause: Transfer, response: ReceivedResponse): void {
     const urls = invalidated(cause.asked, response)
     if (urls.length === 0) return
-    const keys = urls.flatMap((url) => this.keysOfUrl(url))
+    const keys = [...new Set([cause.asked.key, ...urls.flatMap((url) => this.keysOfUrl(url))])]
     const { doomed } = cause
-    this.purge({ ...emptyOrder, keys: [...new Set([cause.asked.key, ...keys])] })
+    this.purge({ ...emptyOrder, keys })
     cause.doomed = doomed
+    this.#parts.onChanged?.({ keys, urls, all: false })
   }
 
   /** Carries out a purge; returns how many responses it found. */

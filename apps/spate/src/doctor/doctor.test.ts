@@ -133,7 +133,7 @@ test('the command tells all in JSON, and its exit code says whether a check fail
     }
     const surroundings = { host, clock: systemClock, chance: new SeededChance(1) }
     const { signal } = new AbortController()
-    const code = await dispatch(commands, { ...surroundings, signal, onHangUp: () => {} })
+    const code = await dispatch(commands, { ...surroundings, signal, onSignal: () => {} })
     return { code, told: JSON.parse(out) as Record<string, unknown> }
   }
   const ports = [

@@ -16,7 +16,7 @@ import type { RefusalReason } from '../listener-counters.ts'
 import { faultResponse, refusalBytes } from '../refusal.ts'
 import { interimBytes } from './answer-batch.ts'
 import { type Answer, FastRequest, type RequestOwner } from './fast-request.ts'
-import type { FastPath } from './fast-path.ts'
+import type { Draining, FastPath } from './fast-path.ts'
 import { headEnd, headEndDoubtful, headEndMissing, scanned } from './head-scan.ts'
 import { pump, wholeBody } from './answer-pump.ts'
 import { ReadWatch } from './read-watch.ts'
@@ -43,7 +43,7 @@ export class FastConnection implements RequestOwner {
   #paused = false
   #ended = false
   #lingering = false
-  #draining = false
+  #draining: Draining | undefined
   #doubtful = false
   #refusal: { readonly code: FaultCode; readonly reason: RefusalReason } | undefined
   /** A request was the last one that will be taken. */
@@ -71,9 +71,9 @@ export class FastConnection implements RequestOwner {
     socket.on('close', this.#onClose)
   }
 
-  /** True where nothing is being asked or answered. */
-  get idle(): boolean {
-    return this.#inFlight === 0 && this.#unread.length === 0
+  /** True where nothing more is to be answered than what is being answered now. */
+  get #leaving(): boolean {
+    return this.#draining !== undefined && this.#unread.length === 0
   }
 
   get #inFlight(): number {
@@ -174,7 +174,7 @@ export class FastConnection implements RequestOwner {
     counters.fast++
     const request = this.#path.begin(this, bytes)
     this.#unread.take(length)
-    if (++this.#requests >= limits.requestsPerSocketMax || this.#draining) request.close = true
+    if (++this.#requests >= limits.requestsPerSocketMax || this.#leaving) request.close = true
     this.#last = request.close
     this.#sinceMs = request.arrivedMs
     this.#run(request)
@@ -262,7 +262,7 @@ export class FastConnection implements RequestOwner {
   #frame(request: FastRequest, answer: Answer): number {
     const { batch } = this.#path
     if (!isPrepared(answer) && answer.close) request.close = true
-    if (this.#draining && this.#pending.length === 0) request.close = true
+    if (this.#leaving && this.#pending.length === 0) request.close = true
     const framing = { head: request.method === 'HEAD', close: request.close }
     if (isPrepared(answer)) {
       const sent = framing.head ? 0 : answer.body.length
@@ -321,7 +321,7 @@ export class FastConnection implements RequestOwner {
           ? this.#refuse('invalid_request', 'bad_request')
           : this.#linger()
       }
-      if (this.#draining && this.#unread.length === 0) return this.#linger()
+      if (this.#draining === 'now' && this.#unread.length === 0) return this.#linger()
     }
     const held = this.#doubtful || this.#last || takeable
     const full = held && this.#unread.length > 0
@@ -365,9 +365,9 @@ export class FastConnection implements RequestOwner {
     this.socket.end()
   }
 
-  /** Answers what was asked, then ends. */
-  drain(): void {
-    this.#draining = true
+  /** Answers what was asked, then ends; `after one more` waits for a last request where it is idle. */
+  drain(how: Draining): void {
+    this.#draining = how
     this.#settle()
   }
 

@@ -19,6 +19,9 @@ import { HeadScan } from './head-scan.ts'
 /** Whole bodies up to this are copied behind their head; larger ones are sent piece by piece. */
 const wholeBodyBytesMax = 32_768
 
+/** When an idle connection that is to go goes: at once, or behind one more answer. */
+export type Draining = 'now' | 'after one more'
+
 /** What the connections of one listener have in common. */
 export interface FastPathOptions {
   readonly handler: Handler

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { errorCode, Fault, type FaultCode } from '@spate/runtime/fault'
 import type { RefusalReason } from '../listener-counters.ts'
+import type { Draining } from '../fast-path/fast-path.ts'
 import { faultResponse, refusalBytes } from '../refusal.ts'
 import { SecurePath, type Serve, type TlsOptions } from './secure-path.ts'
 import { NodeExchange, type NodeHouse, type NodePathOptions } from './node-exchange.ts'
@@ -68,10 +69,10 @@ export class NodePath implements NodeHouse {
     this.#secure?.take(socket)
   }
 
-  /** From now on every answer closes its connection; idle ones are closed at once. */
-  drain(): void {
+  /** From now on every answer closes its connection; idle ones are closed at once, or after one more. */
+  drain(how: Draining): void {
     this.#draining = true
-    this.#server.closeIdleConnections()
+    if (how === 'now') this.#server.closeIdleConnections()
     this.#secure?.drain()
   }
 

@@ -33,7 +33,7 @@ async function json(command: Command, given: Readonly<Record<string, unknown>>):
     log: silentLog,
     addLogSink: () => {},
     reread: () => assert.fail('no settings to read again'),
-    onHangUp: () => {},
+    onSignal: () => {},
     signal: new AbortController().signal,
   })
   assert.equal(code, 0)

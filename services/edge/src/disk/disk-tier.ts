@@ -21,6 +21,7 @@ import { putRecord, type DiskIndex, type IndexRecord } from './disk-index.ts'
 import { DiskReader } from './disk-reader.ts'
 import { DiskRoom } from './disk-room.ts'
 import { encodeHead } from './head.ts'
+import { MissedPurges, type MissedPurge } from './missed-purges.ts'
 import { Spill } from './spill.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -73,6 +74,10 @@ export class DiskTier {
   readonly #reader: DiskReader
   #nextId: number
   #off: Fault | undefined
+  /** Another process is to have the folder: nothing more is taken. */
+  #leaving = false
+  /** Another process has it: what was purged since then, for whoever takes the folder back. */
+  #missed: MissedPurges | undefined
   #wiped: Promise<void> | undefined
   #hits = 0
   #skipped = 0
@@ -150,6 +155,7 @@ export class DiskTier {
     if (this.#off || stored.partial || stored.source) return
     const before = this.#parts.byName.same(stored)
     if (before) this.#remove([before])
+    if (this.#leaving) return
     if (stored.length > this.objectBytesMax || this.#queue.full) {
       this.#skipped++
       return
@@ -162,7 +168,7 @@ export class DiskTier {
 
   /** A body that begins to come in and is too large for memory; undefined where the tier takes none. */
   spill(): Spill | undefined {
-    if (this.#off || this.#spills >= spillsMax) return undefined
+    if (this.#off || this.#leaving || this.#spills >= spillsMax) return undefined
     const { files } = this.#parts
     this.#spills++
     const file = files.create(true)
@@ -175,7 +181,7 @@ export class DiskTier {
 
   /** The response whose body is in `spill`, for use at once; it is on disk a little later. */
   finish(spill: Spill, parts: Omit<StoredParts, 'body' | 'source'>): StoredResponse | undefined {
-    if (this.#off || spill.fault) {
+    if (this.#off || this.#leaving || spill.fault) {
       this.abandon(spill)
       return undefined
     }
@@ -231,7 +237,7 @@ export class DiskTier {
   /** New fields and timing of `stored` go to disk too. */
   refreshed(stored: StoredResponse): void {
     const entry = stored.place
-    if (!(entry instanceof DiskEntry) || !entry.live || this.#off) return
+    if (!(entry instanceof DiskEntry) || !entry.live || this.#off || this.#leaving) return
     entry.softMs = 0
     if (entry.ready && !this.#queue.full) this.#queue.pushHead(entry, stored)
   }
@@ -259,9 +265,27 @@ export class DiskTier {
     return found
   }
 
+  /**
+   * Lets another process have the folder: writes what is waiting, and nothing from then on. What is
+   * there can still be read here, until the other one needs the room: then it is a miss.
+   */
+  async release(): Promise<void> {
+    this.#leaving = true
+    await this.written()
+    await this.#wiped
+    this.#missed ??= new MissedPurges()
+    await this.#parts.index.close()
+  }
+
+  /** Purges since the folder was released, oldest first. */
+  get missed(): readonly MissedPurge[] {
+    return this.#missed?.all ?? []
+  }
+
   /** Resolves once what was purged cannot come back, whatever happens. Throws `disk_failed` otherwise. */
   async durable(): Promise<void> {
     if (this.#off) return this.#wiped
+    if (this.#missed) return
     try {
       await this.#parts.index.durable()
     } catch (caught) {
@@ -279,7 +303,7 @@ export class DiskTier {
   async close(): Promise<void> {
     await this.written()
     await this.#wiped
-    await this.#parts.index.close()
+    if (!this.#missed) await this.#parts.index.close()
     await this.#parts.files.close()
   }
 
@@ -324,6 +348,8 @@ export class DiskTier {
   }
 
   async #drop(file: DataFile): Promise<void> {
+    // It may be another's by now.
+    if (this.#missed) return
     try {
       await this.#parts.files.drop(file)
     } catch (caught) {
@@ -336,6 +362,7 @@ export class DiskTier {
 
   #append(record: IndexRecord): void {
     if (this.#off) return
+    if (this.#missed) return this.#missed.note(record)
     const { index, identity, files } = this.#parts
     try {
       index.append(record)

@@ -6,7 +6,7 @@ import type { Timing } from '../domain/freshness.ts'
 import { softened } from '../domain/softening.ts'
 import type { Selector } from '../domain/vary.ts'
 import { MemoryStore } from './memory-store.ts'
-import type { PurgeOrder } from './response-index.ts'
+import { emptyOrder, type PurgeOrder } from './response-index.ts'
 import type { StoredParts, StoredResponse } from './stored-response.ts'
 
 /**
@@ -17,11 +17,29 @@ import type { StoredParts, StoredResponse } from './stored-response.ts'
  */
 export class Tiers {
   readonly memory: MemoryStore
-  readonly disk: DiskTier | undefined
+  #disk: DiskTier | undefined
 
   constructor(memoryBytesMax: number, disk: DiskTier | undefined) {
-    this.memory = new MemoryStore(memoryBytesMax, (stored) => disk?.evicted(stored))
-    this.disk = disk
+    this.memory = new MemoryStore(memoryBytesMax, (stored) => this.#disk?.evicted(stored))
+    this.#use(disk)
+  }
+
+  get disk(): DiskTier | undefined {
+    return this.#disk
+  }
+
+  /** Goes on with `disk`, opened anew where the tier before was released and nobody took it. */
+  takeBack(disk: DiskTier | undefined): void {
+    for (const { order, atMs } of this.#disk?.missed ?? []) disk?.purge(order, atMs)
+    this.#use(disk)
+    for (const stored of this.memory.named({ ...emptyOrder, all: true }))
+      // A body of the former tier is found anew; all others may be newer than what is on disk.
+      if (stored.source) this.memory.remove(stored)
+      else disk?.write(stored)
+  }
+
+  #use(disk: DiskTier | undefined): void {
+    this.#disk = disk
     if (disk) disk.onLost = (stored) => this.memory.remove(stored)
   }
 
@@ -32,12 +50,12 @@ export class Tiers {
 
   /** On disk only; `load` brings it. */
   findOnDisk(key: string, request: FieldSource): DiskEntry | undefined {
-    return this.disk?.find(key, request)
+    return this.#disk?.find(key, request)
   }
 
   /** Brings `entry` into memory, with its body where that is small; undefined where it is gone. */
   async load(entry: DiskEntry): Promise<StoredResponse | undefined> {
-    const stored = await this.disk?.load(entry)
+    const stored = await this.#disk?.load(entry)
     if (!stored || !entry.live) return undefined
     if (!this.memory.holds(stored)) this.memory.put(stored)
     return stored
@@ -45,7 +63,7 @@ export class Tiers {
 
   /** Whether anything of `key` is stored, and what the newest of it is selected by. */
   newestSelector(key: string): Selector | undefined {
-    const newest = this.memory.variants(key).at(-1) ?? this.disk?.variants(key).at(-1)
+    const newest = this.memory.variants(key).at(-1) ?? this.#disk?.variants(key).at(-1)
     return newest?.selector
   }
 
@@ -56,30 +74,30 @@ export class Tiers {
 
   put(stored: StoredResponse): void {
     this.memory.put(stored)
-    this.disk?.write(stored)
+    this.#disk?.write(stored)
   }
 
   /** Stores a response whose body went to disk as it came. */
   putSpilled(spill: Spill, parts: Omit<StoredParts, 'body' | 'source'>): void {
-    const stored = this.disk?.finish(spill, parts)
+    const stored = this.#disk?.finish(spill, parts)
     if (stored) this.memory.put(stored)
   }
 
   /** Puts newer fields in place. */
   refresh(stored: StoredResponse, headers: FieldList, timing: Timing): void {
     stored.refresh(headers, timing)
-    this.disk?.refreshed(stored)
+    this.#disk?.refreshed(stored)
   }
 
   remove(stored: StoredResponse): void {
     this.memory.remove(stored)
-    this.disk?.remove(stored)
+    this.#disk?.remove(stored)
   }
 
   /** Removes or softens what `order` names; returns how many responses, each counted once. */
   purge(order: PurgeOrder, nowMs: number): number {
     const found = this.memory.named(order)
-    const onDisk = this.disk?.purge(order, nowMs)
+    const onDisk = this.#disk?.purge(order, nowMs)
     let count = found.size
     if (onDisk) for (const { stored } of onDisk) if (!stored || !found.has(stored)) count++
     for (const stored of found) {

@@ -1,92 +1,109 @@
-import type { Child } from '@spate/runtime/children'
 import type { Timer } from '@spate/runtime/clock'
-import { Fault } from '@spate/runtime/fault'
-import type { StartCrewOptions } from './crew-options.ts'
-import { workerVariable } from './worker-variable.ts'
-import type { WorkerReady } from './worker.ts'
+import type { Log } from '@spate/runtime/log'
+import { WorkerProcess, type CrewParts } from './worker-process.ts'
 
 /** First pause before a worker that died is started again, ms; each death in a row doubles it. */
 export const restartMs = 200
 /** Longest such pause, ms. */
 export const restartMsMax = 10_000
-/** Time a worker may take until it answers, ms. */
-export const startMsMax = 30_000
 
 /** The place of one worker: who fills it now, and who comes after. */
 export class Post {
   readonly index: number
-  readonly #options: StartCrewOptions & { readonly crewUrl: string }
-  #child: Child | undefined
-  #ready: WorkerReady | undefined
-  #port: number | undefined
+  readonly #parts: CrewParts
+  readonly #log: Log
+  readonly #onEmpty: (post: Post) => void
+  #current: WorkerProcess | undefined
+  #next: WorkerProcess | undefined
   #deaths = 0
-  #stopping = false
+  #state: 'kept' | 'held' | 'closed' = 'kept'
   #timer: Timer | undefined
 
-  constructor(index: number, options: StartCrewOptions & { readonly crewUrl: string }) {
+  /** `onEmpty` hears that nobody accepts here for a while. */
+  constructor(index: number, parts: CrewParts, onEmpty: (post: Post) => void) {
     this.index = index
-    this.#options = options
+    this.#parts = parts
+    this.#log = parts.log
+    this.#onEmpty = onEmpty
   }
 
-  /** Where the worker answers; undefined while none does. */
-  get ready(): WorkerReady | undefined {
-    return this.#ready
+  /** Who is here; undefined while nobody answers. */
+  get worker(): WorkerProcess | undefined {
+    return this.#current?.ready && this.#current
   }
 
   get health(): { readonly ready: boolean; readonly detail: string } {
-    return { ready: this.#ready !== undefined, detail: `${this.#deaths} restarts` }
+    return { ready: this.worker !== undefined, detail: `${this.#deaths} restarts` }
   }
 
-  /** Starts a worker on `port`, beside others; on its own where `port` is undefined. Resolves once it answers. */
-  async start(port: number | undefined): Promise<WorkerReady> {
-    const { settings, dataDir, adminToken, crewUrl, fork, clock } = this.#options
-    this.#port = port
-    const child = fork(
-      [
-        `--workers=1`,
-        `--port=${port ?? settings.port}`,
-        `--admin-port=0`,
-        ...(port !== undefined || settings.sharePort ? ['--share-port'] : []),
-        `--data-dir=${dataDir}/worker-${this.index}`,
-      ],
-      { [workerVariable]: crewUrl, SPATE_ADMIN_TOKEN: adminToken.value },
-    )
-    this.#child = child
-    const ready = await new Promise<WorkerReady>((resolve, reject) => {
-      const fail = (why: string): void =>
-        reject(new Fault('internal', `worker ${this.index} ${why}`))
-      const late = clock.after(startMsMax, () => fail(`did not answer within ${startMsMax} ms`))
-      child.onMessage((message) => {
-        late.cancel()
-        resolve(message as WorkerReady)
-      })
-      // Owner: this promise; after `resolve` its `reject` does nothing.
-      void child.exited.then((code) => fail(`ended at its start with code ${code ?? 'none'}`))
+  /** Who is here or about to be, ready or not. */
+  get all(): readonly WorkerProcess[] {
+    return [this.#current, this.#next].filter((each) => each !== undefined)
+  }
+
+  /** A process for this place that waits for its turn. */
+  successor(): WorkerProcess {
+    this.#next = new WorkerProcess(this.index, this.#parts)
+    return this.#next
+  }
+
+  /** Fills the place; resolves once it answers. */
+  async start(): Promise<void> {
+    const next = new WorkerProcess(this.index, this.#parts)
+    this.#current = next
+    await next.prepared()
+    await next.begin()
+    this.take(next)
+  }
+
+  /** From here on `next`, which answers, is the one. */
+  take(next: WorkerProcess): void {
+    this.#current = next
+    this.#next = undefined
+    // Owner: this line.
+    void next.exited.then((code) => {
+      if (this.#current === next) this.#died(code)
     })
-    this.#ready = ready
-    this.#port ??= Number(new URL(ready.traffic).port)
-    void child.exited.then((code) => this.#died(code))
-    return ready
+  }
+
+  /** While an upgrade goes on nobody else is to take the folder. */
+  hold(): void {
+    this.#state = 'held'
+    this.#timer?.cancel()
+  }
+
+  /** The upgrade is over: who died meanwhile is replaced. */
+  letGo(): void {
+    this.#next = undefined
+    if (this.#state === 'closed') return
+    this.#state = 'kept'
+    // Owner: the post, which tries until it is closed.
+    if (!this.worker) void this.#again()
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#state = 'closed'
     this.#timer?.cancel()
-    this.#child?.stop()
-    await this.#child?.exited
+    await Promise.all([this.#current?.stop(), this.#next?.stop('at once')])
   }
 
   #died(code: number | undefined): void {
-    this.#ready = undefined
-    if (this.#stopping) return
-    const { log, clock } = this.#options
+    if (this.#state === 'closed') return
+    this.#onEmpty(this)
+    if (this.#state === 'held') return
+    const { clock } = this.#parts
     const pauseMs = Math.min(restartMs * 2 ** this.#deaths++, restartMsMax)
-    log.error('a worker died and is started again', { worker: this.index, code, pauseMs })
-    this.#timer = clock.after(pauseMs, () => {
-      this.start(this.#port).catch((caught: unknown) => {
-        log.error('a worker did not start', { worker: this.index }, caught)
-        this.#died(undefined)
-      })
-    })
+    this.#log.error('a worker died and is started again', { worker: this.index, code, pauseMs })
+    this.#timer = clock.after(pauseMs, () => void this.#again())
+  }
+
+  async #again(): Promise<void> {
+    try {
+      await this.start()
+    } catch (caught) {
+      this.#log.error('a worker did not start', { worker: this.index }, caught)
+      await this.#current?.stop('at once')
+      this.#died(undefined)
+    }
   }
 }

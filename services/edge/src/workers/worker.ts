@@ -1,19 +1,156 @@
 import type { AdminToken } from '@spate/http/admin-token'
 import { createClient } from '@spate/http/client'
+import type { Listener } from '@spate/http/listener'
 import { metricsRoute } from '@spate/http/metrics-route'
 import type { Route } from '@spate/http/router'
+import { inheritedFrom } from '@spate/runtime/children'
 import type { Clock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
+import type { Log } from '@spate/runtime/log'
+import type { DiskTier } from '../disk/disk-tier.ts'
+import type { Edge } from '../edge.ts'
+import { emptyOrder } from '../store/response-index.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+import { socketsOf, type WorkerPlace } from './place.ts'
+import { Telling, type Forgotten } from './telling.ts'
 
-/** A worker's place in its crew. */
-export interface WorkerPlace {
-  /** Admin URL of the process that started it. */
-  readonly crewUrl: string
+/** Time a worker waits for its turn, ms: the others may take their time to start. */
+export const turnMsMax = 120_000
+
+/** What a worker is started with. */
+export interface WorkerParts {
+  /** A `WorkerPlace` as JSON. */
+  readonly place: string
+  /** The way to the crew and back. */
+  readonly link: {
+    /** Never rejects. */
+    tell(message: object): Promise<void>
+    onMessage(task: (message: unknown) => void): void
+    /** Calls `task` once the crew is gone. */
+    onGone(task: () => void): void
+  }
 }
 
-/** What a worker tells the process that started it once it answers. */
-export interface WorkerReady {
-  readonly traffic: string
-  readonly admin: string
+/** What a worker's orders are about. */
+export interface WorkerHands {
+  readonly edge: Edge
+  readonly openDisk: () => Promise<DiskTier | undefined>
+  readonly traffic: () => Listener | undefined
+  /** Time clients have for one more request, ms. */
+  readonly drainMs: number
+}
+
+/** Why a worker stops waiting where all is well. */
+const begin = Symbol('begin')
+
+/** A worker towards its crew: waits for its turn, does what it is told, says what others must know. */
+export class Worker {
+  readonly place: WorkerPlace
+  /** Resolves once it has left and may end. */
+  readonly over: Promise<void>
+  readonly #link: WorkerParts['link']
+  readonly #log: Log
+  readonly #telling: Telling
+  readonly #clock: Clock
+  /** Aborts when it is this worker's turn, or when none will come. */
+  readonly #turn = new AbortController()
+  /** Whose sockets are open here. */
+  readonly #open: Set<number>
+  #left: () => void = () => {}
+  #hands: WorkerHands | undefined
+  /** One order after the other, from before there are hands to carry them out. */
+  #orders: Promise<void>
+  #ready: () => void = () => {}
+
+  constructor({ place, link }: WorkerParts, { clock, log }: { clock: Clock; log: Log }) {
+    this.place = JSON.parse(place) as WorkerPlace
+    this.#open = new Set([this.place.index])
+    this.#link = link
+    this.#log = log
+    this.#clock = clock
+    this.over = new Promise((resolve) => (this.#left = resolve))
+    link.onGone(() => this.#turn.abort(new Fault('shutting_down', 'its crew is gone')))
+    this.#orders = new Promise((resolve) => (this.#ready = resolve))
+    this.#telling = new Telling((what) => link.tell({ said: 'changed', ...what }))
+    link.onMessage((message) => {
+      const told = message as ToWorker
+      if (told.order === 'begin') this.#turn.abort(begin)
+      // Owner: `#orders`; what an order fails with is told where it is carried out.
+      else this.#orders = this.#orders.then(() => this.#carryOut(told))
+    })
+  }
+
+  /** Sockets of the traffic port that are this worker's, by descriptor. */
+  get sockets(): readonly number[] {
+    return this.#socketsOf(this.place.index)
+  }
+
+  /** Says that all is well so far; resolves when it is this worker's turn. */
+  async turn(): Promise<void> {
+    await this.#tell({ said: 'prepared' })
+    const { signal } = this.#turn
+    // Sleeping also keeps the process alive: nothing else does yet.
+    await this.#clock.sleep(turnMsMax, signal).catch(() => {
+      // Why it woke up is looked at below.
+    })
+    if (signal.reason === begin) return
+    throw Fault.from(signal.reason ?? new Fault('shutting_down', `no turn in ${turnMsMax} ms`))
+  }
+
+  /** From here on orders are carried out, those that came before first. */
+  serve(hands: WorkerHands): void {
+    this.#hands = hands
+    this.#ready()
+  }
+
+  /** An unsafe request made `what` invalid: all of the crew must know. */
+  changed(what: Forgotten): void {
+    this.#telling.add(what)
+  }
+
+  #tell(message: FromWorker): Promise<void> {
+    return this.#link.tell(message)
+  }
+
+  #socketsOf(index: number): readonly number[] {
+    return socketsOf(this.place, index).map((at) => inheritedFrom + at)
+  }
+
+  async #carryOut(told: ToWorker): Promise<void> {
+    try {
+      await this.#do(told, this.#hands as WorkerHands)
+    } catch (caught) {
+      this.#log.error('a worker could not do what it was told', { order: told.order }, caught)
+    }
+  }
+
+  async #do(told: ToWorker, { edge, openDisk, traffic, drainMs }: WorkerHands): Promise<void> {
+    switch (told.order) {
+      case 'begin':
+        return
+      case 'forget':
+        edge.transfers.purge({
+          ...emptyOrder,
+          keys: [...told.keys, ...told.urls.flatMap((url) => edge.keysOfUrl(url))],
+          all: told.all,
+        })
+        return
+      case 'open':
+        if (!this.#open.has(told.index)) await traffic()?.open(this.#socketsOf(told.index))
+        this.#open.add(told.index)
+        return
+      case 'release':
+        await edge.store.disk?.release()
+        return this.#tell({ said: 'released' })
+      case 'take back': {
+        edge.store.takeBack(await openDisk())
+        return this.#tell({ said: 'taken back' })
+      }
+      case 'leave':
+        // Owner: `over`; further orders are heeded meanwhile.
+        void traffic()?.leave(drainMs).then(this.#left)
+    }
+  }
 }
 
 /** `GET /metrics` on a worker's traffic port: those of the whole crew, whichever worker is asked. */

@@ -28,7 +28,7 @@ test('a draw is made again from what was published; a wrong place and a wrong co
       log: silentLog,
       addLogSink: () => {},
       reread: () => assert.fail('no settings to read again'),
-      onHangUp: () => {},
+      onSignal: () => {},
       signal: new AbortController().signal,
     })
   }
