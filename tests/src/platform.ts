@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, normalize } from 'node:path'
 
@@ -9,7 +9,8 @@ const root = normalize(join(import.meta.dirname, '..', '..'))
 export interface Ready {
   /** By purpose: `edge`, `edgeAdmin`, `seckill`, `recommend`, `shop`, `console`. */
   readonly urls: Readonly<Record<string, string>>
-  readonly adminToken: string
+  /** Of the start that made it; absent later. */
+  readonly adminToken?: string
   readonly dataDir: string
   readonly readyMs: number
 }
@@ -17,6 +18,7 @@ export interface Ready {
 /** A platform in a process of its own, on free ports and a temporary data folder. */
 export interface Platform extends Ready {
   readonly process: ChildProcess
+  readonly adminToken: string
   /** Everything it has printed, for the message of a failed test. */
   output(): string
   /** SIGTERM; resolves to the exit code when it has drained. */
@@ -61,6 +63,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   })
   return {
     ...ready,
+    // Shown by the start that makes it, kept in the data folder from then on.
+    adminToken: ready.adminToken ?? readFileSync(join(dataDir, 'admin-token'), 'utf8').trim(),
     process: child,
     output: () => `${out}\n${err}`,
     stop: () => {

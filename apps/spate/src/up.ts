@@ -103,19 +103,15 @@ async function up(context: CommandContext<TableOf<UpSettings>>): Promise<number>
   furnish(house, settings)
   await lifecycle.start()
   const readyMs = Math.round(clock.elapsed() - startedMs)
-  const ready = {
-    urls: house.urls,
-    adminToken: foundation.adminToken.value,
-    dataDir: foundation.dataDir,
-    readyMs,
-  }
+  const { adminToken, dataDir } = foundation
+  const ready = { urls: house.urls, dataDir, readyMs }
   host.write(
     json
-      ? `${JSON.stringify(ready)}\n`
+      ? `${JSON.stringify({ ...ready, ...(adminToken.generated && { adminToken: adminToken.value }) })}\n`
       : urlTable({
           ...ready,
-          dataDir: shortPath(host.cwd, foundation.dataDir),
-          generated: foundation.adminToken.generated,
+          dataDir: shortPath(host.cwd, dataDir),
+          adminToken: adminToken.generated ? adminToken.value : undefined,
           colours: host.colours,
         }),
   )

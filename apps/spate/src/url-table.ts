@@ -1,9 +1,8 @@
 /** What the table at start shows. */
 export interface UrlTable {
   readonly urls: Readonly<Record<string, string>>
-  readonly adminToken: string
-  /** True where this start made the token. */
-  readonly generated: boolean
+  /** Undefined where this start did not make it: it is shown once. */
+  readonly adminToken: string | undefined
   /** As shown: relative where that is shorter. */
   readonly dataDir: string
   readonly readyMs: number
@@ -40,7 +39,7 @@ export function urlTable(table: UrlTable): string {
     ...lines,
     '',
     `  ${'data'.padEnd(width)}  ${folder}`,
-    table.generated
+    table.adminToken !== undefined
       ? `  ${'admin token'.padEnd(width)}  ${paint('33', table.adminToken)} (made now, shown once; kept in ${folder}/admin-token)`
       : `  ${'admin token'.padEnd(width)}  as set, or in ${folder}/admin-token`,
     '',

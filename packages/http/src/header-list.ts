@@ -100,8 +100,3 @@ function allOf(raw: readonly string[], name: string): readonly string[] {
   }
   return found
 }
-
-/** True where the answer with header lines `raw` is a stream of server-sent events. */
-export function isEventStream(raw: readonly string[]): boolean {
-  return /^text\/event-stream\b/i.test(firstOf(raw, 'content-type') ?? '')
-}

@@ -44,6 +44,8 @@ export interface RouterOptions {
   readonly adminToken?: AdminToken
   /** Answers what no pattern matches, whatever its method; a 404 problem where absent. */
   readonly fallback?: Handler
+  /** What `/problems/{code}` says of codes beyond those of faults; undefined where it has none. */
+  readonly problemText?: (code: string) => string | undefined
   /** Turns a fault into an answer. Default `problem`. */
   readonly refuse?: (fault: Fault, request: Request) => Response
 }
@@ -51,15 +53,18 @@ export interface RouterOptions {
 type Answer = Response | PreparedResponse
 
 /** What the `type` of a problem leads to. */
-const problemPage: Route = {
-  method: 'GET',
-  path: '/problems/{code}',
-  hidden: true,
-  handler: ({ params }) => {
-    const text = problemText(params['code'] ?? '')
-    if (text === undefined) throw new Fault('not_found')
-    return textResponse(200, text)
-  },
+function problemPage(own: RouterOptions['problemText']): Route {
+  return {
+    method: 'GET',
+    path: '/problems/{code}',
+    hidden: true,
+    handler: ({ params }) => {
+      const code = params['code'] ?? ''
+      const text = own?.(code) ?? problemText(code)
+      if (text === undefined) throw new Fault('not_found')
+      return textResponse(200, text)
+    },
+  }
 }
 
 /** Most log lines on unexpected errors in a second; the rest are counted on the next line. */
@@ -73,7 +78,7 @@ export const errorLinesPerSecondMax = 20
 export function createRouter(routes: readonly Route[], options: RouterOptions): Handler {
   const { adminToken, fallback, refuse = problem } = options
   // A proxy has no paths of its own beyond its routes.
-  const table = new RouteTable(fallback ? routes : [...routes, problemPage])
+  const table = new RouteTable(fallback ? routes : [...routes, problemPage(options.problemText)])
   if (!adminToken && routes.some((route) => route.admin))
     throw new Fault('internal', 'a route is for admins, but the router has no admin token')
   const report = errorReport(options.log)

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import { BoundedQueue } from '@spate/runtime/queue'
 import type { Request, Response } from './exchange.ts'
+import { HeaderList } from './header-list.ts'
 
 /**
  * Server-sent events (WHATWG HTML section 9.2). One hub is one topic with many subscribers.
@@ -107,6 +108,11 @@ export const sseHeaders: readonly string[] = Object.freeze([
   'x-accel-buffering',
   'no',
 ])
+
+/** True where an answer with header lines `raw` (`name, value, ...`) is a stream of events. */
+export function isEventStream(raw: readonly string[]): boolean {
+  return /^text\/event-stream\b/i.test(new HeaderList(raw).get('content-type') ?? '')
+}
 
 /** Bytes of one event. A line break in `data` becomes a further `data:` line; in other fields, a space. */
 export function encodeEvent(event: SseEvent): Uint8Array {

@@ -11,7 +11,7 @@ import type { DiskTier } from './disk/disk-tier.ts'
 import { publishMetrics } from './metrics.ts'
 import type { Peers } from './peers/peers.ts'
 import type { EdgePolicy } from './policy.ts'
-import { OriginSpans } from './origins/origin-spans.ts'
+import { OriginSpans, type NodeName } from './origins/origin-spans.ts'
 import type { Sites } from './sites/sites.ts'
 import { Statistics } from './statistics.ts'
 import { Traffic } from './traffic/traffic.ts'
@@ -32,6 +32,8 @@ export interface EdgeOptions {
   readonly peers?: Peers | undefined
   /** Where to count; a new one where absent. */
   readonly statistics?: Statistics
+  /** What this node is called in traces. */
+  readonly node?: NodeName
   /** Show addresses of clients whole, not their networks. Default false. */
   readonly wholeAddresses?: boolean
   readonly clock: Clock
@@ -67,7 +69,13 @@ export class Edge {
     this.transfers = new Transfers({
       store: this.store,
       statistics: this.statistics,
-      spans: new OriginSpans(telemetry, clock, this.statistics, metrics),
+      spans: new OriginSpans({
+        telemetry,
+        clock,
+        statistics: this.statistics,
+        metrics,
+        node: options.node ?? { id: 'edge', region: 'local' },
+      }),
       sites: () => this.sites,
       peers: options.peers,
       onChanged: options.onChanged,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { EventLog, Subscription } from '@spate/eventlog/event-log'
 import type { AdminToken } from '@spate/http/admin-token'
 import { healthRoutes } from '@spate/http/health'
@@ -81,6 +82,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     disk: await openDisk(),
     onChanged: worker && ((what) => worker.changed(what)),
     wholeAddresses: options.wholeAddresses ?? false,
+    node: { id: settings.nodeId ?? hostname(), region: settings.nodeRegion },
     clock,
     chance,
     telemetry,

@@ -5,7 +5,16 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { bytes, duration, integer, list, toggle, url, type TableOf } from '@spate/runtime/settings'
+import {
+  bytes,
+  duration,
+  integer,
+  list,
+  text,
+  toggle,
+  url,
+  type TableOf,
+} from '@spate/runtime/settings'
 import { originPattern, originSettings, type OriginSettings } from './origins/settings.ts'
 import {
   cachingSettings,
@@ -27,6 +36,8 @@ export interface EdgeSettings
     DiskSettings,
     PeerSettings {
   readonly adminPort: number
+  readonly nodeId: string | undefined
+  readonly nodeRegion: string
   readonly workers: number
   readonly upgradable: boolean
   readonly drainMs: number
@@ -52,6 +63,11 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     65_535,
     'Port of purge, statistics and explain; 0 takes any free one',
   ),
+  nodeId: text(
+    undefined,
+    'Name of this node in traces; the name of the machine where it is not set',
+  ),
+  nodeRegion: text('local', 'Region of this node in traces'),
   workers: integer(
     1,
     1,

@@ -93,10 +93,10 @@ function filtersOf(body: RecommendBody): {
   return { categories, tags, priceMin, priceMax, seen }
 }
 
-/** zh-CN where the caller asks for Chinese first, or asks for nothing; else en. */
+/** zh-CN where the caller asks for Chinese first; en else, and where it asks for nothing. */
 export function languageOf(request: Pick<Request, 'headers'>): Language {
   const accepted = request.headers.get('accept-language')
-  if (accepted === undefined || accepted.trim() === '' || accepted.trim() === '*') return 'zh-CN'
+  if (accepted === undefined) return 'en'
   const quality = (tag: string): number => {
     let best = -1
     for (const part of accepted.split(',')) {

@@ -214,3 +214,12 @@ export function momentMs(field: string, value: Moment): number {
     ],
   })
 }
+
+/** What `/problems/{code}` says of a code of the sale; undefined where it is none. */
+export function refusalText(code: string): string | undefined {
+  if (Object.hasOwn(conflictTexts, code))
+    return `${code} (status 409)\n\n${conflictTexts[code as ConflictCode]}\n`
+  if (!Object.hasOwn(refusals, code)) return undefined
+  const { status, en, zh } = refusals[code as AnyRefusal]
+  return `${code} (status ${status})\n\n${en}. ${zh}\n`
+}

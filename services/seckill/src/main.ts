@@ -4,7 +4,7 @@ import { healthRoutes } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { telemetryRoutes } from '@spate/http/telemetry-routes'
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
-import { faultAnswer } from './answers.ts'
+import { faultAnswer, refusalText } from './answers.ts'
 import { openBooks, type Books } from './books.ts'
 import { Gate, gateRules } from './gate/gate.ts'
 import { addGrpc } from './grpc/grpc-door.ts'
@@ -60,7 +60,7 @@ export async function startSeckill(options: SeckillOptions): Promise<Running> {
       ...healthRoutes(checks, { clock, draining: () => lifecycle.state === 'draining' }),
       ...telemetryRoutes(telemetry, adminToken),
     ],
-    { log, adminToken, refuse: faultAnswer },
+    { log, adminToken, refuse: faultAnswer, problemText: refusalText },
   )
   let listener: Listener | undefined
   const { host, port, trustedProxies, forwardedHeader } = settings

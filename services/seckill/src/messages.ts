@@ -47,7 +47,7 @@ export const refusals: Readonly<
     en: 'This Idempotency-Key was used with another body',
     zh: '幂等键与请求内容不符',
   },
-  invalid_request: { status: 422, en: 'A field of the request is not valid', zh: '请求参数有误' },
+  invalid_request: { status: 422, en: 'The request is not valid', zh: '请求参数有误' },
   rate_limited: {
     status: 429,
     en: 'Too many requests',

@@ -184,6 +184,9 @@ test('bad input is refused field by field, never with a 500', async (t) => {
     assert.equal(reply.body['success'], false)
     assert.equal(reply.body['code'], 'invalid_request')
   }
+  for (const code of ['sold_out', 'below_sold', 'invalid_request', 'unauthorized'])
+    assert.match(String((await room.call('GET', `/problems/${code}`)).body['text']), /status 4\d\d/)
+  assert.equal((await room.call('GET', '/problems/constructor')).status, 404)
   const text = { 'content-type': 'text/plain' }
   assert.equal((await room.call('POST', '/seckill/purchase', '{}', text)).status, 415)
   const large = JSON.stringify(buy('a', { productId: 'x'.repeat(70_000) }))

@@ -45,3 +45,10 @@ export function size(bytes: number | undefined): string {
 export function timeOfDay(ms: number): string {
   return new Date(ms).toISOString().slice(11, 23)
 }
+
+/** Wall time, ms, as `2026-11-25 09:41:07` UTC. */
+export function dateTime(ms: number): string {
+  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15
+    ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+    : '–'
+}

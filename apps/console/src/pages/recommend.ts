@@ -2,7 +2,7 @@ import { html, type Html, type HtmlValue } from '@spate/http/html'
 import { recordOf, type Reply } from '../questions.ts'
 import { shown } from './edge.ts'
 import { layout, panel } from './layout.ts'
-import { silent } from './value.ts'
+import { brief, silent } from './value.ts'
 
 /** What the page on recommendations shows. */
 export interface RecommendView {
@@ -96,7 +96,7 @@ function row(item: Readonly<Record<string, unknown>>, place: number, highest: nu
     <td class="number quiet">${place}</td>
     <td class="nowrap"><b>${textOf(item['itemId'])}</b></td>
     <td><span class="tag">${textOf(reason['channel'])}</span></td>
-    <td>${textOf(reason['text'])} <code>${JSON.stringify(reason['evidence'] ?? {})}</code></td>
+    <td>${textOf(reason['text'])} <span class="quiet">${brief(reason['evidence'] ?? {})}</span></td>
     <td class="number took">
       ${score.toPrecision(3)}<svg
         class="bar"

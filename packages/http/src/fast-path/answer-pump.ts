@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { bodyUntilClosed } from '../body-until-closed.ts'
 import type { BodyStream, Response } from '../exchange.ts'
-import { isEventStream } from '../header-list.ts'
+import { isEventStream } from '../sse.ts'
 import { meaning } from './answer-batch.ts'
 import type { FastRequest } from './fast-request.ts'
 
