@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { MethodDefinition, PackageDefinition, ServiceDefinition } from '@grpc/proto-loader'
 import { load } from '@grpc/proto-loader'
 import { Fault } from '@spate/runtime/fault'
@@ -30,7 +31,8 @@ export async function loadService(
     defaults: true,
     // With it, `optional` fields would bring a member `_name` of their own.
     oneofs: false,
-    includeDirs: [...includeDirs],
+    // What a `.proto` imports by its bare name lies beside it.
+    includeDirs: [dirname(path), ...includeDirs],
   })
   const definition = loaded[name]
   if (definition === undefined || 'format' in definition)

@@ -36,6 +36,8 @@ export interface FaultyOptions {
   readonly way?: Way
   readonly items: number
   readonly users: number
+  /** A model to ask in place of the made-up one. */
+  readonly ranker?: Ranker
 }
 
 /** Time a slow part takes, ms. */
@@ -44,6 +46,7 @@ const slowMs = 500
 /** An engine over made-up events whose parts are broken on purpose, for tests and benchmarks. */
 export async function faultyEngine(options: FaultyOptions): Promise<{
   readonly recommender: Recommender
+  readonly model: GuardedRanker
   stop(): Promise<void>
 }> {
   const { clock, broken = new Set<string>(), way = 'failing' } = options
@@ -62,7 +65,7 @@ export async function faultyEngine(options: FaultyOptions): Promise<{
   const limits = { featureTtlMs: 3_600_000, featureBudgetMs: 20 }
   const cache = new FeatureCache({ ...parts, ...limits, store, chance: new SeededChance(1) })
   let opened = false
-  const ranker: Ranker = {
+  const ranker: Ranker = options.ranker ?? {
     name: 'outside',
     open: () => Promise.resolve(),
     // It was well when it was opened, and breaks afterwards.
@@ -89,7 +92,7 @@ export async function faultyEngine(options: FaultyOptions): Promise<{
     await outside.stop()
     await memory.close()
   }
-  return { recommender, stop }
+  return { recommender, model: outside, stop }
 }
 
 function stateOf({ items, users, clock }: FaultyOptions, chance: Chance): RecommendState {
