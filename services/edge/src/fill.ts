@@ -35,6 +35,7 @@ export class Fill {
   #abandon: () => void = () => {}
   #release: (() => Promise<void>) | undefined
   #totalBytes = 0
+  #whole: Uint8Array | undefined
   #keep = false
   #paused = false
   #released = false
@@ -63,6 +64,12 @@ export class Fill {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** The body where all of it has come and is in memory: nobody need read it piece by piece. Undefined otherwise. */
+  get whole(): Uint8Array | undefined {
+    if (!this.#ended || this.#spill || this.#dropped > 0) return undefined
+    return (this.#whole ??= this.#together())
   }
 
   /** Bytes held in memory now. */
@@ -118,7 +125,9 @@ export class Fill {
     if (this.#ended || this.#fault) return
     this.#ended = true
     if (this.#keep) {
-      const body = this.#spill ?? Buffer.concat(this.#chunks, this.#totalBytes)
+      // A copy: a chunk may be a small part of a large block that it would keep in memory.
+      this.#whole = this.#spill ? undefined : Buffer.concat(this.#chunks, this.#totalBytes)
+      const body = this.#spill ?? (this.#whole as Uint8Array)
       if (this.onKept?.(body, this.#totalBytes)) this.#abandon = () => {}
     }
     this.#announce()
@@ -179,6 +188,13 @@ export class Fill {
         return this
       },
     }
+  }
+
+  #together(): Uint8Array {
+    const [first] = this.#chunks
+    return first && this.#chunks.length === 1
+      ? first
+      : Buffer.concat(this.#chunks, this.#totalBytes)
   }
 
   /** Says that whoever asked has its reader, or wants none: from now on a fill nobody reads ends. */

@@ -199,7 +199,7 @@ export class Forwarder {
       transfer.fill.release()
       return { status, headers, route: edgeRoute }
     }
-    const body = transfer.fill.reader(request.signal)
+    const body = transfer.fill.whole ?? transfer.fill.reader(request.signal)
     transfer.fill.release()
     return { status, headers, body, route: edgeRoute }
   }

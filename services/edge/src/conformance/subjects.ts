@@ -15,6 +15,8 @@ import { edgeSettings, type EdgeSettings } from '../settings.ts'
 export interface Subject {
   readonly name: string
   readonly url: string
+  /** Its process; absent where it runs in ours. */
+  readonly pid?: number | undefined
   stop(): Promise<void>
 }
 
@@ -98,6 +100,7 @@ async function run(name: string, program: Program): Promise<Subject> {
   return {
     name,
     url: `http://127.0.0.1:${program.port}`,
+    pid: child.pid,
     stop: async () => {
       await ended(child)
       await rm(program.folder, { recursive: true, force: true })

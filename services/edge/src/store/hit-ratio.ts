@@ -37,8 +37,13 @@ export class Zipf {
   }
 }
 
-/** A stored response for measuring: 200, `bytes` of body, one tag. */
-export function sampleResponse(key: string, bytes: number, tag = 'sample'): StoredResponse {
+/** A stored response for measuring: 200, `bytes` of body, one tag, fresh for an hour from `nowMs`. */
+export function sampleResponse(
+  key: string,
+  bytes: number,
+  tag = 'sample',
+  nowMs = 0,
+): StoredResponse {
   return new StoredResponse({
     key,
     host: 'sample.example',
@@ -46,10 +51,10 @@ export function sampleResponse(key: string, bytes: number, tag = 'sample'): Stor
     headers: ['content-type', 'text/plain', 'cache-control', 'max-age=3600', 'date', 'x'],
     selector: { names: [], values: [], language: undefined },
     timing: {
-      responseTimeMs: 0,
+      responseTimeMs: nowMs,
       initialAgeMs: 0,
       lifetimeMs: 3_600_000,
-      freshUntilMs: 3_600_000,
+      freshUntilMs: nowMs + 3_600_000,
       staleWhileRevalidateMs: 0,
       staleIfErrorMs: 0,
       neverStale: false,

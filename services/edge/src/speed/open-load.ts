@@ -25,6 +25,8 @@ export interface LoadFigures {
   readonly meanMs: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** P99 of each second. */
+  readonly p99sMs: readonly number[]
   readonly bytes: number
 }
 
@@ -36,6 +38,7 @@ export async function openLoad(load: OpenLoad): Promise<LoadFigures> {
   const all = [...free]
   const total = Math.round(rate * seconds)
   const latencies: number[] = []
+  const bySecond = Array.from({ length: Math.ceil(seconds) }, (): number[] => [])
   const waiting: number[] = []
   const { promise: done, resolve } = Promise.withResolvers<void>()
   let sent = 0
@@ -49,8 +52,11 @@ export async function openLoad(load: OpenLoad): Promise<LoadFigures> {
     wire.ask(
       path(at),
       ({ status, bodyBytes }) => {
-        if (status < 400) latencies.push(systemClock.elapsed() - startMs - (at * 1000) / rate)
-        else failed++
+        const tookMs = systemClock.elapsed() - startMs - (at * 1000) / rate
+        if (status < 400) {
+          latencies.push(tookMs)
+          bySecond[Math.floor(at / rate)]?.push(tookMs)
+        } else failed++
         bytes += bodyBytes
         const next = waiting.shift()
         if (next === undefined) free.push(wire)
@@ -87,9 +93,13 @@ export async function openLoad(load: OpenLoad): Promise<LoadFigures> {
     meanMs: latencies.reduce((sum, each) => sum + each, 0) / Math.max(1, latencies.length),
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
+    p99sMs: bySecond.map((second) => quantile(sorted(second), 0.99)),
     bytes,
   }
 }
+
+const sorted = (values: readonly number[]): readonly number[] =>
+  values.toSorted((one, other) => one - other)
 
 /** Of `sorted`; 0 where it is empty. */
 function quantile(sorted: readonly number[], share: number): number {

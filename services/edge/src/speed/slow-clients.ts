@@ -1,0 +1,76 @@
+import type { BenchRow } from '@spate/runtime/bench'
+import { systemClock } from '@spate/runtime/clock'
+import { openLoad } from './open-load.ts'
+import { startBeside, type Beside } from './processes.ts'
+import { median, speedRow, spread } from './rounds.ts'
+import type { Measured } from './subjects.ts'
+
+const rate = 1000
+const path = (): string => '/size/10240'
+/** Seconds on their own, before and after; seconds beside the crowd, its arrival included. */
+const aloneSeconds = 3
+const besideSeconds = 8
+/** Longest wait for the last slow connection to be closed, ms. */
+const reapedMs = 12_000
+
+interface Felt {
+  /** P99 of each second, ms. */
+  readonly aloneMs: readonly number[]
+  readonly besideMs: readonly number[]
+  readonly failed: number
+}
+
+/** Clients as they should be beside 2000 that hold on to their connections; nginx beside ours. */
+export async function slowRow(subjects: readonly Measured[]): Promise<BenchRow> {
+  const figures: Record<string, string> = {}
+  let ours: Felt | undefined
+  for (const subject of subjects) {
+    const { felt, crowd } = await beside(subject)
+    figures[subject.name] = told(felt)
+    if (subject.name === 'spate') {
+      ours = felt
+      figures[subject.name] += `; ${await reaped(crowd)}`
+    }
+    await crowd.stop()
+  }
+  const growth = ours ? growthOf(ours) : Number.NaN
+  return speedRow(`10 KB hits at ${rate}/s beside 2000 slow clients: P99, ms`, figures, {
+    goal: 'grows < 2x',
+    met: growth < 2 && ours?.failed === 0,
+    found: `${growth.toFixed(2)}x`,
+  })
+}
+
+async function beside({ url }: Measured): Promise<{ felt: Felt; crowd: Beside }> {
+  const load = { url, rate, connections: 50, path }
+  await openLoad({ ...load, seconds: 1 })
+  const before = await openLoad({ ...load, seconds: aloneSeconds })
+  const crowd = await startBeside('./slow-crowd.ts', [url])
+  const during = await openLoad({ ...load, seconds: besideSeconds })
+  const felt = {
+    aloneMs: before.p99sMs,
+    besideMs: during.p99sMs,
+    failed: before.failed + during.failed,
+  }
+  return { felt, crowd }
+}
+
+const growthOf = ({ aloneMs, besideMs }: Felt): number => median(besideMs) / median(aloneMs)
+
+function told(felt: Felt): string {
+  const { aloneMs, besideMs, failed } = felt
+  return `${spread(aloneMs, 1)} alone, ${spread(besideMs, 1)} beside, ${growthOf(felt).toFixed(2)}x, ${failed} failed`
+}
+
+/** Waits until the server has closed all of `crowd`, and tells how long it bore them. */
+async function reaped({ child }: Beside): Promise<string> {
+  let [opened, closed, longestMs] = [0, 0, 0]
+  child.stdout?.on('data', (lines: Buffer) => {
+    const last = lines.toString().trim().split('\n').at(-1) ?? ''
+    ;[opened = 0, closed = 0, longestMs = 0] = last.split(' ').map(Number)
+  })
+  const until = systemClock.elapsed() + reapedMs
+  while ((opened === 0 || closed < opened) && systemClock.elapsed() < until)
+    await systemClock.sleep(100)
+  return `${closed} of ${opened} closed, each after ${longestMs} ms at most`
+}
