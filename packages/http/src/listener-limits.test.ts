@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { systemClock } from '@spate/runtime/clock'
 import { silentLog } from '@spate/runtime/log'
 import type { Handler } from './exchange.ts'
+import { heldBodyBytesMax } from './fast-path/fast-connection.ts'
 import type { RefusalReason } from './listener-counters.ts'
 import { defaultListenLimits, type ListenLimits, limitsOf } from './listener-limits.ts'
 import { listen, type Listener } from './listener.ts'
@@ -182,6 +183,41 @@ for (const [path, framing] of [
     assert.equal(counters.refused.slow_body, 1)
   })
 }
+
+test('a handler sees a body larger than is held once as much of it has come', async (context) => {
+  const lengths: (number | undefined)[] = []
+  const { port, counters } = await serve(context, {}, (request) => {
+    lengths.push(request.body.length)
+    return answer(request)
+  })
+  const total = heldBodyBytesMax + 10
+  const socket = connect({ port, host })
+  socket.write(
+    `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${total}\r\n\r\n`,
+  )
+  socket.write('b'.repeat(heldBodyBytesMax - 1))
+  // The kernel keeps the order of what one client sent; another's answer shows what was seen before.
+  while (counters.accepted < 1) await systemClock.sleep(5)
+  assert.equal(await status(port, `${head('/', '')}\r\n`), 200)
+  assert.deepEqual(lengths, [0])
+  socket.write('b')
+  while (lengths.length < 2) await systemClock.sleep(5)
+  assert.deepEqual(lengths, [0, total])
+  assert.equal(counters.handedOver, 1)
+  socket.write('b'.repeat(10))
+  assert.match(await readAll(socket), new RegExp(`${total}$`))
+})
+
+test('a client that trickles a large body is refused without its handler', async (context) => {
+  let asked = 0
+  const { port, counters } = await serve(context, { slowBodyMs: 50 }, (request) => {
+    asked++
+    return answer(request)
+  })
+  assert.equal(await status(port, `${head('/', 'Content-Length: 100000')}\r\n\r\nb`), 408)
+  assert.equal(asked, 0)
+  assert.equal(counters.refused.slow_body, 1)
+})
 
 test('a client that does not read is cut off after slowReadMs, and holds no more than a few pieces', async (context) => {
   const body = Buffer.alloc(32 * 1024 * 1024, 'x')

@@ -22,7 +22,7 @@ import { pump, wholeBody } from './answer-pump.ts'
 import { ReadWatch } from './read-watch.ts'
 import { UnreadBytes } from './unread-bytes.ts'
 
-/** Bodies up to this are awaited here; larger ones are streamed by `node:http`. */
+/** Bodies up to this are awaited here; larger ones `node:http` streams once as much came: who trickles reaches no handler. */
 export const heldBodyBytesMax = 65_536
 const lingerMs = 2_000
 
@@ -161,11 +161,9 @@ export class FastConnection implements RequestOwner {
     }
     const length = scan.headTo - from + bodyLength
     if (length > to - from) {
-      if (bodyLength > heldBodyBytesMax) this.#doubtful = true
-      else {
-        this.#needed = length
-        this.#wait('body', 0)
-      }
+      this.#needed = scan.headTo - from + Math.min(bodyLength, heldBodyBytesMax)
+      if (this.#needed <= to - from) this.#doubtful = true
+      else this.#wait('body', 0)
       return false
     }
     this.#waiting = 'nothing'

@@ -40,6 +40,7 @@ export class FastRequest implements Request, RequestBody {
   readonly #headersTo: number
   readonly #bodyLength: number
   readonly #queryAt: number
+  #host: string | undefined = undefined
   #headers: HeaderBlock | undefined = undefined
   #taken = false
 
@@ -85,7 +86,9 @@ export class FastRequest implements Request, RequestBody {
   }
 
   get host(): string {
-    return this.#bytes.toString('latin1', this.#hostFrom, this.#hostTo).toLowerCase()
+    return (this.#host ??= this.#bytes
+      .toString('latin1', this.#hostFrom, this.#hostTo)
+      .toLowerCase())
   }
 
   get headers(): Headers {

@@ -39,7 +39,7 @@ export class DiskEntry implements Indexed, DiskPlace {
   stored: StoredResponse | undefined
   loading: Promise<StoredResponse | undefined> | undefined
 
-  constructor(id: number, of: Omit<Indexed, 'partial'> & { readonly length: number }) {
+  constructor(id: number, of: Omit<Indexed, 'partial' | 'live'> & { readonly length: number }) {
     this.id = id
     this.key = of.key
     this.host = of.host
@@ -52,4 +52,9 @@ export class DiskEntry implements Indexed, DiskPlace {
   get ready(): boolean {
     return this.body !== undefined && this.head !== undefined
   }
+}
+
+/** Those of `entries` that are not purged; some may be so, and not swept yet. */
+export function* living(entries: Iterable<DiskEntry>): Generator<DiskEntry> {
+  for (const entry of entries) if (entry.live) yield entry
 }

@@ -16,7 +16,7 @@ import { ResponseIndex, type PurgeOrder } from '../store/response-index.ts'
 import { StoredResponse, type StoredParts } from '../store/stored-response.ts'
 import { DataFiles } from './data-files.ts'
 import type { DataFile } from './data-file.ts'
-import { DiskEntry } from './disk-entry.ts'
+import { DiskEntry, living } from './disk-entry.ts'
 import { putRecord, type DiskIndex, type IndexRecord } from './disk-index.ts'
 import { DiskReader } from './disk-reader.ts'
 import { DiskRoom } from './disk-room.ts'
@@ -105,7 +105,7 @@ export class DiskTier {
     this.#queue = new WriteQueue({
       files: parts.files,
       makeRoom: (bytes) => this.#room.make(bytes),
-      onWritten: (entry) => this.#note(entry),
+      onWritten: (entry) => this.#append(putRecord(entry)),
       onFailed: (entry, fault) => this.#lost(entry, fault),
     })
   }
@@ -207,13 +207,13 @@ export class DiskTier {
     // Owner: the spill's own chain; a failure takes the entry out.
     void written.then(
       async (headAt) => {
-        entry.body = { file, at: 0, length }
-        entry.head = { file, at: headAt, length: headBytes, crc }
         this.#spills--
         file.busy = false
         if (entry.live) {
+          entry.body = { file, at: 0, length }
+          entry.head = { file, at: headAt, length: headBytes, crc }
           this.#parts.files.settle(entry, file)
-          this.#note(entry)
+          this.#append(putRecord(entry))
         } else await this.#drop(file)
       },
       (caught: unknown) => {
@@ -255,14 +255,21 @@ export class DiskTier {
     else this.write(stored)
   }
 
-  /** Removes or softens what `order` names. Durable once `durable` resolves. O(responses found). */
+  /** Removes or softens what `order` names; what was removed is left to `sweep`. Durable once `durable` resolves. O(responses found). */
   purge(order: PurgeOrder, nowMs: number): ReadonlySet<DiskEntry> {
     const found = this.#parts.byName.named(order)
     if (found.size === 0) return found
     if (order.soft) for (const entry of found) entry.softMs = nowMs
-    else for (const entry of found) this.#forget(entry)
+    else for (const entry of found) entry.live = false
     this.#append({ kind: 'purge', order, atMs: nowMs })
     return found
+  }
+
+  /** Clears away what `purge` left of `entry`; to be called once. */
+  sweep(entry: DiskEntry): void {
+    this.#entries.delete(entry.id)
+    this.#parts.byName.delete(entry)
+    this.#parts.files.leave(entry, (file) => void this.#drop(file))
   }
 
   /**
@@ -314,11 +321,6 @@ export class DiskTier {
     return entry
   }
 
-  /** Notes an entry whose bytes are all written; from now on it is found, and found again after a crash. */
-  #note(entry: DiskEntry): void {
-    this.#append(putRecord(entry))
-  }
-
   #remove(entries: readonly DiskEntry[]): void {
     for (const entry of entries) this.#forget(entry)
     this.#append({ kind: 'gone', ids: entries.map(({ id }) => id) })
@@ -327,9 +329,7 @@ export class DiskTier {
   #forget(entry: DiskEntry): void {
     if (!entry.live) return
     entry.live = false
-    this.#entries.delete(entry.id)
-    this.#parts.byName.delete(entry)
-    this.#parts.files.leave(entry, (file) => void this.#drop(file))
+    this.sweep(entry)
   }
 
   /** An entry whose bytes are damaged or could not be written. */
@@ -373,7 +373,7 @@ export class DiskTier {
     if (!index.snapshotDue) return
     const start: IndexRecord = { kind: 'start', identity, nextFile: files.next }
     // Owner: the index, which waits for it when it closes.
-    void index.snapshot(start, this.#entries.values()).catch((caught: unknown) => {
+    void index.snapshot(start, living(this.#entries.values())).catch((caught: unknown) => {
       this.#turnOff(Fault.from(caught))
     })
   }

@@ -42,6 +42,7 @@ export function cacheStatus(status: CacheStatus): string {
 
 /** `; key="..."`; empty where the key has letters a String cannot hold (RFC 9651 section 3.3.3). */
 export function keyParameter(key: string): string {
+  if (/^[ !#-[\]-~]*$/.test(key)) return `; key="${key}"`
   if (!/^[\u0020-\u007e]*$/.test(key)) return ''
   return `; key="${key.replaceAll(/["\\]/g, String.raw`\$&`)}"`
 }

@@ -196,7 +196,7 @@ function asked(wire: Wire, target: string): Promise<number> {
 }
 
 async function staleRow(subjects: readonly Measured[]): Promise<BenchRow> {
-  const rounds = await inTurns(subjects, 2, stale)
+  const rounds = await inTurns(subjects, 1, stale)
   const ours = (rounds.get('spate') ?? []).flat()
   return speedRow(
     'stale while a 300 ms origin is asked: answer, ms',

@@ -17,7 +17,7 @@ interface Size {
 }
 
 const sizes: readonly Size[] = [
-  { label: '1 KB hit', bytes: 1024, rounds: 7, goal: 1.2, tail: true },
+  { label: '1 KB hit', bytes: 1024, rounds: 5, goal: 1.2, tail: true },
   { label: '10 KB hit', bytes: 10_240, rounds: 3, goal: 0.8, tail: false },
   { label: '1 MB hit', bytes: 1_048_576, rounds: 3, goal: 0.8, tail: false },
 ]

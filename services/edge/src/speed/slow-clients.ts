@@ -9,7 +9,7 @@ const rate = 1000
 const path = (): string => '/size/10240'
 /** Seconds on their own, before and after; seconds beside the crowd, its arrival included. */
 const aloneSeconds = 3
-const besideSeconds = 8
+const besideSeconds = 7
 /** Longest wait for the last slow connection to be closed, ms. */
 const reapedMs = 12_000
 

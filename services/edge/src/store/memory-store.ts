@@ -29,11 +29,14 @@ export interface MemoryFigures {
   readonly refused: number
 }
 
+/** What is charged for a response that is out, but not out of the lists and indexes. */
+const unswept = -1
+
 /** Stored responses in memory. */
 export class MemoryStore {
   readonly bytesMax: number
   readonly #index = new ResponseIndex<StoredResponse>()
-  readonly #charged = new Map<StoredResponse, number>()
+  #objects = 0
   #newest: StoredResponse | undefined
   #oldest: StoredResponse | undefined
   #hand: StoredResponse | undefined
@@ -50,7 +53,7 @@ export class MemoryStore {
 
   get figures(): MemoryFigures {
     return {
-      objects: this.#charged.size,
+      objects: this.#objects,
       bytes: this.#bytes,
       bytesMax: this.bytesMax,
       evicted: this.#evicted,
@@ -87,6 +90,8 @@ export class MemoryStore {
   /** Stores `stored` in place of what has its selector; false where it is too large. */
   put(stored: StoredResponse): boolean {
     const bytes = stored.bytes
+    // Out, and not swept yet: its old place goes first.
+    this.sweep(stored)
     for (let other = this.#index.same(stored); other; other = this.#index.same(stored))
       this.remove(other)
     if (bytes > this.objectBytesMax) {
@@ -97,7 +102,8 @@ export class MemoryStore {
     const variants = this.#index.variants(stored.key)
     if (variants.length >= variantsMax) this.remove(variants[0] as StoredResponse)
     this.#link(stored)
-    this.#charged.set(stored, bytes)
+    stored.charged = bytes
+    this.#objects++
     this.#bytes += bytes
     this.#index.add(stored)
     return true
@@ -105,17 +111,30 @@ export class MemoryStore {
 
   /** Takes `stored` out; nothing where it is out already. O(variants + tags). */
   remove(stored: StoredResponse): void {
-    const bytes = this.#charged.get(stored)
-    if (bytes === undefined) return
-    this.#charged.delete(stored)
-    this.#bytes -= bytes
+    if (!stored.live) return
+    this.#discharge(stored)
+    this.#unlink(stored)
+    this.#index.delete(stored)
+  }
+
+  /** Takes `stored` out at once, but leaves its place in lists and indexes to `sweep`: a tenth of the cost. O(1). */
+  retire(stored: StoredResponse): void {
+    if (!stored.live) return
+    this.#discharge(stored)
+    stored.charged = unswept
+  }
+
+  /** Clears away what `retire` left of `stored`; nothing where that is done. */
+  sweep(stored: StoredResponse): void {
+    if (stored.charged !== unswept) return
+    stored.charged = 0
     this.#unlink(stored)
     this.#index.delete(stored)
   }
 
   /** True while `stored` is in the tier. */
   holds(stored: StoredResponse): boolean {
-    return this.#charged.has(stored)
+    return stored.live
   }
 
   /** All that `order` names. O(responses found), save prefixes: O(responses of their host). */
@@ -124,8 +143,9 @@ export class MemoryStore {
   }
 
   #evict(): boolean {
+    if (this.#objects === 0) return false
     let at = this.#hand ?? this.#oldest
-    while (at?.visited) {
+    while (at && (at.visited || !at.live)) {
       at.visited = false
       at = at.newer ?? this.#oldest
     }
@@ -135,6 +155,12 @@ export class MemoryStore {
     this.remove(at)
     this.#onEvicted(at)
     return true
+  }
+
+  #discharge(stored: StoredResponse): void {
+    this.#bytes -= stored.charged
+    stored.charged = 0
+    this.#objects--
   }
 
   #link(stored: StoredResponse): void {

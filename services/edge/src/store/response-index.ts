@@ -33,6 +33,8 @@ export interface Indexed {
   readonly selector: Selector
   /** Which bytes it holds; undefined where it is whole. */
   readonly partial: ContentRange | undefined
+  /** False once it is out of its tier: nobody is given it, though the index may name it for a moment yet. */
+  readonly live: boolean
 }
 
 /** Stored responses of one tier by key, tag and host: a purge touches only what it removes. */
@@ -43,7 +45,9 @@ export class ResponseIndex<Item extends Indexed> {
 
   /** All of `key`, newest last; empty where there are none. */
   variants(key: string): readonly Item[] {
-    return this.#byKey.get(key) ?? []
+    const all = this.#byKey.get(key)
+    if (!all) return []
+    return all.every(isLive) ? all : all.filter(isLive)
   }
 
   /** The newest whole response of `key` that `request` selects; undefined where none. O(variants). */
@@ -52,14 +56,14 @@ export class ResponseIndex<Item extends Indexed> {
     if (!variants) return undefined
     for (let at = variants.length - 1; at >= 0; at--) {
       const item = variants[at] as Item
-      if (!item.partial && selects(item.selector, request)) return item
+      if (item.live && !item.partial && selects(item.selector, request)) return item
     }
     return undefined
   }
 
   /** What stands in the place that `other` would take: same key, same selector, whole or part alike. */
-  same(other: Indexed): Item | undefined {
-    return this.#byKey.get(other.key)?.find((item) => sameSelector(item, other))
+  same(other: Omit<Indexed, 'live'>): Item | undefined {
+    return this.#byKey.get(other.key)?.find((item) => item.live && sameSelector(item, other))
   }
 
   add(item: Item): void {
@@ -85,7 +89,7 @@ export class ResponseIndex<Item extends Indexed> {
   named(order: PurgeOrder): Set<Item> {
     const found = new Set<Item>()
     const take = (items: Iterable<Item> | undefined): void => {
-      if (items) for (const item of items) found.add(item)
+      if (items) for (const item of items) if (item.live) found.add(item)
     }
     for (const key of order.keys) take(this.#byKey.get(key))
     for (const tag of order.tags) take(this.#byTag.get(tag))
@@ -93,7 +97,7 @@ export class ResponseIndex<Item extends Indexed> {
     for (const prefix of order.prefixes) {
       if (!URL.canParse(prefix)) continue
       for (const item of this.#byHost.get(new URL(prefix).host) ?? [])
-        if (item.key.startsWith(prefix)) found.add(item)
+        if (item.live && item.key.startsWith(prefix)) found.add(item)
     }
     if (order.all) for (const items of this.#byKey.values()) take(items)
     return found
@@ -108,7 +112,9 @@ export function sameSelectors(left: Selector, right: Selector): boolean {
   )
 }
 
-function sameSelector(one: Indexed, other: Indexed): boolean {
+const isLive = ({ live }: Indexed): boolean => live
+
+function sameSelector(one: Indexed, other: Omit<Indexed, 'live'>): boolean {
   if ((one.partial === undefined) !== (other.partial === undefined)) return false
   return sameSelectors(one.selector, other.selector)
 }

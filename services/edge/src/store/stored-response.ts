@@ -70,7 +70,8 @@ export class StoredResponse {
   timing: Timing
   /** True while a background validation of it runs. */
   validating = false
-  /** Marks of the eviction list; only the memory tier touches them. */
+  /** What the memory tier charges for it, bytes; 0 or less while it is not there. Only that tier touches this and the marks of its eviction list. */
+  charged = 0
   visited = false
   newer: StoredResponse | undefined
   older: StoredResponse | undefined
@@ -90,6 +91,11 @@ export class StoredResponse {
     this.source = parts.source
     this.length = parts.source?.length ?? parts.body.length
     this.partial = parts.partial
+  }
+
+  /** True while the memory tier has it. */
+  get live(): boolean {
+    return this.charged > 0
   }
 
   /** The same response with other bytes: parts put together; whole where `partial` is undefined. */

@@ -7,6 +7,7 @@ import { softened } from '../domain/softening.ts'
 import type { Selector } from '../domain/vary.ts'
 import { MemoryStore } from './memory-store.ts'
 import { emptyOrder, type PurgeOrder } from './response-index.ts'
+import { Sweep } from './sweep.ts'
 import type { StoredParts, StoredResponse } from './stored-response.ts'
 
 /**
@@ -18,6 +19,7 @@ import type { StoredParts, StoredResponse } from './stored-response.ts'
 export class Tiers {
   readonly memory: MemoryStore
   #disk: DiskTier | undefined
+  readonly #sweep = new Sweep()
 
   constructor(memoryBytesMax: number, disk: DiskTier | undefined) {
     this.memory = new MemoryStore(memoryBytesMax, (stored) => this.#disk?.evicted(stored))
@@ -30,7 +32,8 @@ export class Tiers {
 
   /** Goes on with `disk`, opened anew where the tier before was released and nobody took it. */
   takeBack(disk: DiskTier | undefined): void {
-    for (const { order, atMs } of this.#disk?.missed ?? []) disk?.purge(order, atMs)
+    if (disk)
+      for (const { order, atMs } of this.#disk?.missed ?? []) this.#purgeDisk(disk, order, atMs)
     this.#use(disk)
     for (const stored of this.memory.named({ ...emptyOrder, all: true }))
       // A body of the former tier is found anew; all others may be newer than what is on disk.
@@ -94,16 +97,26 @@ export class Tiers {
     this.#disk?.remove(stored)
   }
 
-  /** Removes or softens what `order` names; returns how many responses, each counted once. */
+  /**
+   * Removes or softens what `order` names; returns how many responses, each counted once. At once
+   * nobody is given any of them; their places in lists and indexes are cleared in later turns.
+   */
   purge(order: PurgeOrder, nowMs: number): number {
     const found = this.memory.named(order)
-    const onDisk = this.#disk?.purge(order, nowMs)
+    const onDisk = this.#disk && this.#purgeDisk(this.#disk, order, nowMs)
     let count = found.size
     if (onDisk) for (const { stored } of onDisk) if (!stored || !found.has(stored)) count++
     for (const stored of found) {
       if (order.soft) stored.refresh(stored.headers, softened(stored.timing, nowMs))
-      else this.memory.remove(stored)
+      else this.memory.retire(stored)
     }
+    if (!order.soft) this.#sweep.add(found, (stored) => this.memory.sweep(stored))
     return count
+  }
+
+  #purgeDisk(disk: DiskTier, order: PurgeOrder, nowMs: number): ReadonlySet<DiskEntry> {
+    const found = disk.purge(order, nowMs)
+    if (!order.soft) this.#sweep.add(found, (entry) => disk.sweep(entry))
+    return found
   }
 }
