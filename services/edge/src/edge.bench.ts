@@ -12,7 +12,7 @@ import { allMeasured } from './speed/subjects.ts'
 /** The edge's speed, each line with its controls of the same run and its goal; under four minutes. */
 export async function run(): Promise<BenchTable> {
   await stepAside()
-  const beside = await startBeside('./bench-origin.ts', [])
+  const beside = await startBeside(new URL('./speed/bench-origin.ts', import.meta.url), [])
   const url = beside.words[0] as string
   const origin = { name: 'origin', url, pid: beside.pid, stop: () => beside.stop() }
   const count = async (): Promise<number> => Number(await (await send(`${url}/count`)).body.text())

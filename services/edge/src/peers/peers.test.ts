@@ -117,7 +117,7 @@ test('of three nodes each owns a third of the keys, whatever their addresses', (
     const weights = names.map((name) => rendezvousWeight(name, `${host}/k${at}`))
     owned[weights.indexOf(Math.max(...weights))]!++
   }
-  for (const count of owned) assert.ok(Math.abs(count / keys - 1 / 3) < 0.05, `${owned.join(' ')}`)
+  for (const count of owned) assert.ok(Math.abs(count / keys - 1 / 3) < 0.05, owned.join(' '))
 })
 
 test('a node that is killed is done without, and only its keys move', async () => {

@@ -11,13 +11,12 @@ export interface Beside {
   /** Words of the first line it printed. */
   readonly words: readonly string[]
   readonly child: ChildProcess
-  stop(): Promise<void>
+  stop(this: void): Promise<void>
 }
 
-/** Starts `file` of this folder as a process of its own; resolves once it printed its first line. */
-export async function startBeside(file: string, args: readonly string[]): Promise<Beside> {
-  const path = new URL(file, import.meta.url).pathname
-  const child = spawn('node', [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+/** Starts `file` as a process of its own; resolves once it printed its first line. */
+export async function startBeside(file: URL, args: readonly string[]): Promise<Beside> {
+  const child = spawn('node', [file.pathname, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return {
     pid: child.pid as number,

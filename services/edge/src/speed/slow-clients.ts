@@ -45,7 +45,7 @@ async function beside({ url }: Measured): Promise<{ felt: Felt; crowd: Beside }>
   const load = { url, rate, connections: 50, path }
   await openLoad({ ...load, seconds: 1 })
   const before = await openLoad({ ...load, seconds: aloneSeconds })
-  const crowd = await startBeside('./slow-crowd.ts', [url])
+  const crowd = await startBeside(new URL('./slow-crowd.ts', import.meta.url), [url])
   const during = await openLoad({ ...load, seconds: besideSeconds })
   const felt = {
     aloneMs: before.p99sMs,
@@ -64,13 +64,14 @@ function told(felt: Felt): string {
 
 /** Waits until the server has closed all of `crowd`, and tells how long it bore them. */
 async function reaped({ child }: Beside): Promise<string> {
-  let [opened, closed, longestMs] = [0, 0, 0]
+  let seen: readonly number[] = []
   child.stdout?.on('data', (lines: Buffer) => {
     const last = lines.toString().trim().split('\n').at(-1) ?? ''
-    ;[opened = 0, closed = 0, longestMs = 0] = last.split(' ').map(Number)
+    seen = last.split(' ').map(Number)
   })
   const until = systemClock.elapsed() + reapedMs
-  while ((opened === 0 || closed < opened) && systemClock.elapsed() < until)
-    await systemClock.sleep(100)
+  const all = (): boolean => seen[0] !== undefined && seen[0] === seen[1]
+  while (!all() && systemClock.elapsed() < until) await systemClock.sleep(100)
+  const [opened = 0, closed = 0, longestMs = 0] = seen
   return `${closed} of ${opened} closed, each after ${longestMs} ms at most`
 }

@@ -25,7 +25,7 @@ export async function measuredEdge(
   bytes = 1024,
 ): Promise<MeasuredEdge> {
   const args = [origin, String(objects), String(bytes)]
-  const { pid, words, stop } = await startBeside('./served-edge.ts', args)
+  const { pid, words, stop } = await startBeside(new URL('./served-edge.ts', import.meta.url), args)
   await pin(pid, cores.measured)
   const [url = '', admin = ''] = words
   return { name: 'spate', url, admin, pid, stop }
