@@ -13,12 +13,11 @@ const decoder = new TextDecoder()
 const none: Readonly<Record<string, string>> = Object.freeze({})
 
 /** The bytes of an event at a position; the last two numbers can be set later by `placeEvent`. */
-export function encodeEvent(event: OutgoingEvent): Uint8Array {
+export function encodeEvent(
+  event: OutgoingEvent,
+  headers: Uint8Array = headerBytes(event.headers),
+): Uint8Array {
   const key = encoder.encode(event.key)
-  const headers =
-    event.headers && Object.keys(event.headers).length > 0
-      ? encoder.encode(JSON.stringify(event.headers))
-      : new Uint8Array(0)
   const bytes = new Uint8Array(fixedBytes + key.length + headers.length + event.value.length)
   const view = new DataView(bytes.buffer)
   bytes[0] = version
@@ -29,6 +28,24 @@ export function encodeEvent(event: OutgoingEvent): Uint8Array {
   bytes.set(event.value, fixedBytes + key.length + headers.length)
   return bytes
 }
+
+/** The bytes of events; headers that several share are written once for all of them. */
+export function encodeEvents(events: readonly OutgoingEvent[]): Uint8Array[] {
+  let shared: OutgoingEvent['headers']
+  let bytes: Uint8Array = noBytes
+  return events.map((event) => {
+    if (event.headers !== shared) bytes = headerBytes((shared = event.headers))
+    return encodeEvent(event, bytes)
+  })
+}
+
+function headerBytes(headers: OutgoingEvent['headers']): Uint8Array {
+  return headers && Object.keys(headers).length > 0
+    ? encoder.encode(JSON.stringify(headers))
+    : noBytes
+}
+
+const noBytes = new Uint8Array(0)
 
 /** Writes position and time into encoded bytes. */
 export function placeEvent(bytes: Uint8Array, position: Position, timeMs: number): void {

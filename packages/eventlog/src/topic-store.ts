@@ -10,7 +10,7 @@ import type { Clock } from '@spate/runtime/clock'
 import type { OutgoingEvent, PartitionBounds, Position, StoredEvent } from './event-log.ts'
 import {
   decodeEvent,
-  encodeEvent,
+  encodeEvents,
   partitionOf,
   peekPosition,
   placeEvent,
@@ -107,7 +107,7 @@ export class TopicStore {
 
   /** Takes all events or none, and resolves once they are durable. */
   async publish(events: readonly OutgoingEvent[]): Promise<readonly Position[]> {
-    const encoded = events.map(encodeEvent)
+    const encoded = encodeEvents(events)
     const bytes = encoded.reduce((sum, one) => sum + one.length + 20, 0)
     if (this.#journal.pendingBytes + bytes > this.limits.pendingBytesMax)
       throw new Fault('overloaded', `topic ${this.name} has too much waiting for the disk`, {

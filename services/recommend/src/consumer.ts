@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT } from '@opentelemetry/api'
+import { ROOT_CONTEXT, type Context } from '@opentelemetry/api'
 import { crashPoint } from '@spate/runtime/host'
 import type { Log } from '@spate/runtime/log'
 import { spanNames } from '@spate/telemetry/names'
@@ -46,6 +46,7 @@ export class Consumer {
   readonly #offsets: Offsets
   #applied = 0
   #skipped = 0
+  #parent: { readonly headers: ConsumedEntry['headers']; readonly context: Context } | undefined
 
   constructor(options: ConsumerOptions) {
     this.#options = options
@@ -136,7 +137,7 @@ export class Consumer {
       apply()
       return
     }
-    const parent = extractHeaders(entry.headers, ROOT_CONTEXT)
+    const parent = this.#parentOf(entry.headers)
     const span = telemetry.tracer.startSpan(
       spanNames.featureCacheUpdate,
       {
@@ -151,6 +152,22 @@ export class Consumer {
     )
     apply()
     span.end()
+  }
+
+  /** The context in `headers`; those of one call share theirs, so it is read once for all of them. */
+  #parentOf(headers: ConsumedEntry['headers']): Context {
+    const { traceparent, tracestate, baggage } = headers
+    const known = this.#parent
+    if (
+      known &&
+      known.headers['traceparent'] === traceparent &&
+      known.headers['tracestate'] === tracestate &&
+      known.headers['baggage'] === baggage
+    )
+      return known.context
+    const context = extractHeaders(headers, ROOT_CONTEXT)
+    this.#parent = { headers, context }
+    return context
   }
 
   #skip(entry: ConsumedEntry): void {

@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { deserialize, serialize } from 'node:v8'
+import { isDeepStrictEqual } from 'node:util'
 import { ROOT_CONTEXT } from '@opentelemetry/api'
 import { openEmbeddedEventLog } from '@spate/eventlog/embedded'
 import type { BenchTable } from '@spate/runtime/bench'
@@ -13,10 +15,12 @@ import { MemoryKeyValue } from '@spate/state/memory-key-value'
 import { noTelemetry } from '@spate/telemetry/telemetry'
 import { Consumer } from './consumer.ts'
 import { Feedback } from './domain/rank/feedback.ts'
-import { RecommendState, type SavedState } from './domain/state.ts'
+import { RecommendState, type Interaction } from './domain/state.ts'
 import { FeatureCache } from './features/feature-cache.ts'
 import { Warmups } from './features/warmups.ts'
 import { Ingest, topics } from './ingest.ts'
+import { checkpointOf, framesOf } from './snapshots.ts'
+import { startTestProgram } from './testing/program.ts'
 
 type Row = BenchTable['rows'][number]
 
@@ -29,39 +33,63 @@ const items = 20_000
 export async function run(): Promise<BenchTable> {
   // First, while nothing of the other rows is left for the collector to find.
   const sized = sizes()
-  const { state, row } = applied()
+  const { state, rows } = applied()
   return {
     name: 'feed',
     title: 'Recommend: events in, features, memory, restart',
-    rows: [row, await accepted(), ...(await warmedUp(state)), ...sized, restarted(state)],
+    rows: [
+      ...rows,
+      await accepted(),
+      await sent('a JSON list of 500 a call'),
+      await sent('lines of JSON'),
+      ...(await warmedUp(state)),
+      ...sized,
+      await restarted(state),
+    ],
     notes: [
-      `${events} events of ${users} users on ${items} items; one core, CPU time`,
-      'apply: entries of the log into the state, control: JSON.parse of the same entries alone',
-      'accept: checked, durable in the embedded log on disk, 2000 a call',
+      `${events} events of ${users} users on ${items} items, a fiftieth of them late; CPU time of the whole process on one core`,
+      'control: each entry of the log parsed and put into a map by user, nothing else',
+      'applied: entries of the log into the state; accepted: checked and durable in the embedded log, 2000 a call',
+      'end to end: bytes on a socket until they are in the state, the sender in a process of its own',
+      'restart: from the checkpoint in the journal, half of the events; then the other half from the log',
     ],
   }
 }
 
-/** Made-up events: popular items more often, each user a week of them. */
+/** Made-up events: popular items more often, each user a week of them, nearly in order. */
 function* madeUp(count: number): Generator<Record<string, string | number>> {
   const chance = new SeededChance(5)
   const nowMs = systemClock.now()
-  for (let at = 0; at < count; at++)
+  for (let at = 0; at < count; at++) {
+    const late = chance.float() < 0.02 ? chance.integer(0, 2 * 3_600_000) : 0
     yield {
       eventId: `e${at}`,
       userId: `u${chance.integer(0, users - 1)}`,
       itemId: `i${Math.floor(items * chance.float() ** 3)}`,
       kind: 'view',
       weight: 1,
-      timeMs: nowMs - chance.integer(0, 7 * 86_400_000),
+      timeMs: nowMs - Math.floor(7 * 86_400_000 * (1 - at / count)) - late,
     }
+  }
 }
 
-function perSecond(count: number, spentMs: number): number {
-  return Math.round(count / (spentMs / 1000))
+/** The same as callers send them. */
+function* bodiesOf(count: number): Generator<object> {
+  for (const { kind, timeMs, ...rest } of madeUp(count))
+    yield { ...rest, type: kind, timestamp: timeMs }
 }
 
-function applied(): { readonly state: RecommendState; readonly row: Row } {
+function rate(label: string, count: number, spentMs: number): Row {
+  return {
+    label,
+    figures: {
+      'a second': Math.round(count / (spentMs / 1000)),
+      'us an event': Number(((1000 * spentMs) / count).toFixed(2)),
+    },
+  }
+}
+
+function applied(): { readonly state: RecommendState; readonly rows: readonly Row[] } {
   const state = new RecommendState()
   const parts = { state, feedback: new Feedback(), telemetry: noTelemetry, log: silentLog }
   const consumer = new Consumer({ ...parts, offsets: {} })
@@ -73,15 +101,20 @@ function applied(): { readonly state: RecommendState; readonly row: Row } {
     value: Buffer.from(JSON.stringify(event)),
   }))
   const controlMs = cpuMs()
-  for (const { value } of entries) JSON.parse(value.toString())
+  const byUser = new Map<string, unknown[]>()
+  for (const { value } of entries) {
+    const event = JSON.parse(value.toString()) as { readonly userId: string }
+    const known = byUser.get(event.userId)
+    if (known) known.push(event)
+    else byUser.set(event.userId, [event])
+  }
   const startMs = cpuMs()
   consumer.apply(entries)
-  const endMs = cpuMs()
-  const figures = {
-    'a second': perSecond(events, endMs - startMs),
-    control: perSecond(events, startMs - controlMs),
-  }
-  return { state, row: { label: 'events applied', figures } }
+  const rows = [
+    rate('control: parsed and mapped', events, startMs - controlMs),
+    rate('events applied', events, cpuMs() - startMs),
+  ]
+  return { state, rows }
 }
 
 async function accepted(): Promise<Row> {
@@ -92,18 +125,48 @@ async function accepted(): Promise<Row> {
     clock: systemClock,
     eventIdsMax: 500_000,
   })
-  const bodies = [...madeUp(events)].map(({ kind, timeMs, ...rest }) => ({
-    ...rest,
-    type: kind,
-    timestamp: timeMs,
-  }))
+  const bodies = [...bodiesOf(events)]
   const startMs = cpuMs()
   for (let at = 0; at < bodies.length; at += 2000)
     await ingest.events(bodies.slice(at, at + 2000), ROOT_CONTEXT)
-  const figures = { 'a second': perSecond(events, cpuMs() - startMs) }
+  const row = rate('events accepted, durable', events, cpuMs() - startMs)
   await eventLog.close()
   await rm(folder, { recursive: true })
-  return { label: 'events accepted, durable', figures }
+  return row
+}
+
+/** Sends the bodies in the file, so many lines a call (0: one call of lines), one call at a time. */
+const sender = `
+const [url, file, size] = process.argv.slice(1)
+const lines = require('node:fs').readFileSync(file, 'utf8').split('\\n')
+const call = async (type, body) => {
+  const answer = await fetch(url + '/recommend/events', {
+    method: 'POST', headers: { 'content-type': type }, body })
+  if (answer.status !== 202) throw new Error(await answer.text())
+}
+const main = async () => {
+  if (size === '0') return call('application/x-ndjson', lines.join('\\n'))
+  for (let at = 0; at < lines.length; at += Number(size))
+    await call('application/json', '[' + lines.slice(at, at + Number(size)).join() + ']')
+}
+main()
+`
+
+async function sent(how: 'a JSON list of 500 a call' | 'lines of JSON'): Promise<Row> {
+  const { url, running, stop, folder } = await startTestProgram({ telemetry: noTelemetry })
+  // It would train on the way: that has rows of its own.
+  await running.engine.trainer.stop()
+  const file = join(folder, 'bodies')
+  await writeFile(file, [...bodiesOf(events)].map((body) => JSON.stringify(body)).join('\n'))
+  const size = how === 'lines of JSON' ? '0' : '500'
+  const startMs = cpuMs()
+  const child = spawn(process.execPath, ['-e', sender, url, file, size], { stdio: 'inherit' })
+  const [code] = (await once(child, 'exit')) as [number]
+  while (code === 0 && running.engine.state.events < events) await systemClock.sleep(5)
+  const row = rate(`end to end, ${how}`, events, cpuMs() - startMs)
+  await stop()
+  await rm(folder, { recursive: true })
+  return row
 }
 
 async function warmedUp(state: RecommendState): Promise<Row[]> {
@@ -159,19 +222,40 @@ function sizes(): Row[] {
   ]
 }
 
-function restarted(state: RecommendState): Row {
-  const startMs = systemClock.elapsed()
-  const bytes = serialize(state.save())
+/** Seconds from nothing to the state it had, and proof that it is the same to the bit. */
+async function restarted(state: RecommendState): Promise<Row> {
+  const half = new RecommendState()
+  const all = [...madeUp(events)] as unknown as Interaction[]
+  for (const event of all.slice(0, events / 2)) half.interact(event)
+  const savingMs = systemClock.elapsed()
+  const frames = await framesOf({
+    state: half.view(),
+    feedback: new Feedback().view(),
+    offsets: {},
+  })
   const savedMs = systemClock.elapsed()
-  const again = new RecommendState(undefined, deserialize(bytes) as SavedState)
+  const bytes = Buffer.concat(frames)
+  const startMs = systemClock.elapsed()
+  const again = new RecommendState(undefined, checkpointOf(bytes)?.state)
+  const loadedMs = systemClock.elapsed()
+  const values = all.slice(events / 2).map((event) => Buffer.from(JSON.stringify(event)))
+  const replayMs = systemClock.elapsed()
+  for (const value of values) again.interact(JSON.parse(value.toString()) as Interaction)
   const endMs = systemClock.elapsed()
-  if (again.events !== state.events) throw new Error('the snapshot is not the state')
+  // The same events once more, in one go: times of both are made anew, so the second is replayed too.
+  const single = new RecommendState()
+  for (const event of all) single.interact(event)
+  const same = isDeepStrictEqual(single.save(), again.save())
+  if (!same || single.events !== state.events) throw new Error('the restart is not the state')
   return {
-    label: `snapshot of ${state.events} events`,
+    label: `restart with ${events} events`,
     figures: {
       bytes: bytes.length,
-      'save ms': Math.round(savedMs - startMs),
-      'load ms': Math.round(endMs - savedMs),
+      'save s': Number(((savedMs - savingMs) / 1000).toFixed(2)),
+      turns: frames.length,
+      'load s': Number(((loadedMs - startMs) / 1000).toFixed(2)),
+      'replay s': Number(((endMs - replayMs) / 1000).toFixed(2)),
+      'bit-equal': 'yes',
     },
   }
 }

@@ -53,7 +53,7 @@ const aheadMsMax = 24 * 3_600_000
 export class Ingest {
   readonly #options: IngestOptions
   readonly #recent: EventMemory
-  readonly #underWay = new Map<string, Promise<unknown>>()
+  readonly #underWay = new Set<Promise<unknown>>()
   readonly #checkEvent: SchemaCheck<EventBody> = schemaCheck(eventBody)
   readonly #checkItem: SchemaCheck<ItemBody> = schemaCheck(itemBody)
 
@@ -86,19 +86,11 @@ export class Ingest {
     events: readonly Interaction[],
     context: Context,
   ): Promise<{ readonly accepted: number; readonly duplicates: number }> {
-    const fresh: Interaction[] = []
-    const others: Promise<unknown>[] = []
-    let duplicates = 0
-    for (const event of events) {
-      if (this.#recent.admit(event.eventId)) fresh.push(event)
-      else {
-        duplicates++
-        const first = this.#underWay.get(event.eventId)
-        if (first) others.push(first)
-      }
-    }
-    if (fresh.length > 0) others.push(this.#publishFresh(fresh, context))
+    const fresh = events.filter(({ eventId }) => this.#recent.admit(eventId))
+    const duplicates = events.length - fresh.length
     // A duplicate is only safe to acknowledge once the event it repeats is durable.
+    const others = duplicates > 0 ? [...this.#underWay] : []
+    if (fresh.length > 0) others.push(this.#publishFresh(fresh, context))
     await Promise.all(others)
     return { accepted: fresh.length, duplicates }
   }
@@ -146,14 +138,14 @@ export class Ingest {
       topics.interactions,
       events.map((event) => ({ key: event.userId, value: bytesOf(event), headers })),
     )
-    for (const { eventId } of events) this.#underWay.set(eventId, publishing)
+    this.#underWay.add(publishing)
     try {
       await publishing
     } catch (caught) {
       for (const { eventId } of events) this.#recent.forget(eventId)
       throw caught
     } finally {
-      for (const { eventId } of events) this.#underWay.delete(eventId)
+      this.#underWay.delete(publishing)
     }
   }
 

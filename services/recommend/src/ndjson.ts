@@ -54,18 +54,19 @@ export async function takeLines<Value>(
     batch = []
   }
   let line = 0
-  for await (const bytes of linesOf(request.body.stream())) {
-    line++
-    const text = line === 1 ? withoutMark(bytes) : bytes
-    if (isBlank(text)) continue
-    try {
-      batch.push(taker.read(reader.parse(text)))
-    } catch (caught) {
-      rejectedCount++
-      if (rejected.length < rejectedMax) rejected.push({ line, ...describe(caught) })
+  for await (const lines of linesOf(request.body.stream()))
+    for (const bytes of lines) {
+      line++
+      const text = line === 1 ? withoutMark(bytes) : bytes
+      if (isBlank(text)) continue
+      try {
+        batch.push(taker.read(reader.parse(text)))
+      } catch (caught) {
+        rejectedCount++
+        if (rejected.length < rejectedMax) rejected.push({ line, ...describe(caught) })
+      }
+      if (batch.length >= taker.batchMax) await flush()
     }
-    if (batch.length >= taker.batchMax) await flush()
-  }
   await flush()
   return { rejectedCount, rejected }
 }
@@ -86,22 +87,38 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
 }
 
 function isBlank(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)
+  for (const byte of bytes) if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) return false
+  return true
 }
 
-/** Lines of a byte stream without their ends; what runs past the limit is cut just above it. */
-async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let rest: Uint8Array = new Uint8Array(0)
+const noBytes = new Uint8Array(0)
+
+/**
+ * Lines of a byte stream without their ends, those of a piece together; what runs past the limit is
+ * cut just above it.
+ */
+async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Iterable<Uint8Array>> {
+  let rest: Uint8Array = noBytes
   for await (const piece of pieces) {
-    let from = 0
-    for (let at = piece.indexOf(newline); at >= 0; at = piece.indexOf(newline, from)) {
-      yield joined(rest, piece.subarray(from, at))
-      rest = new Uint8Array(0)
-      from = at + 1
+    const last = piece.lastIndexOf(newline)
+    if (last >= 0) {
+      yield linesIn(rest, piece.subarray(0, last + 1))
+      rest = noBytes
     }
-    rest = joined(rest, piece.subarray(from)).slice()
+    rest = joined(rest, piece.subarray(last + 1)).slice()
   }
-  if (rest.length > 0) yield rest
+  if (rest.length > 0) yield [rest]
+}
+
+/** Lines of a piece that ends with one; the first goes on with `rest`. */
+function* linesIn(rest: Uint8Array, piece: Uint8Array): Generator<Uint8Array> {
+  let from = 0
+  for (let at = piece.indexOf(newline); at >= 0; at = piece.indexOf(newline, from)) {
+    yield from === 0
+      ? joined(rest, piece.subarray(0, at))
+      : joined(noBytes, piece.subarray(from, at))
+    from = at + 1
+  }
 }
 
 /** Both one behind the other; no more than a line may hold and one byte, so that it is refused. */

@@ -53,7 +53,7 @@ export const recommendSettings: TableOf<RecommendSettings> = {
     500_000,
     1000,
     50_000_000,
-    'Event ids remembered so that a repeated event counts once (40 bytes each)',
+    'Event ids remembered so that a repeated event counts once (24 bytes each)',
   ),
   requestBudgetMs: duration(150, 5, 10_000, 'Time a list may take before what is there is served'),
   channelBudgetMs: duration(

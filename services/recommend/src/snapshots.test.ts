@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deserialize } from 'node:v8'
 import { joined, LongPart, pieceSizeMax, piecesOf, sizeOf } from './domain/saved-pieces.ts'
-import { RecommendState, stateLimits } from './domain/state.ts'
+import { RecommendState, stateLimits, type Interaction } from './domain/state.ts'
+import { SeededChance } from '@spate/runtime/chance'
 import { checkpointOf, framesOf } from './snapshots.ts'
 import { benchState } from './testing/bench-shop.ts'
 import { Feedback } from './domain/rank/feedback.ts'
@@ -76,4 +77,33 @@ test('a snapshot of another version, or with a piece missing, is passed over', a
   const older = await framesOf({ state: { ...state.view(), version: 4 }, feedback, offsets })
   assert.equal(checkpointOf(Buffer.concat(older)), undefined)
   assert.equal(checkpointOf(Buffer.from([0xff, 0x0f, 1, 2, 3])), undefined)
+})
+
+test('a checkpoint and the events after it leave the very state of a single pass', async () => {
+  const chance = new SeededChance(8)
+  const events = Array.from({ length: 3000 }, (_, at): Interaction => {
+    const late = chance.float() < 0.05 ? chance.integer(0, 3 * 86_400_000) : 0
+    return {
+      eventId: `e${at % 2900}`,
+      userId: `u${chance.integer(0, 150)}`,
+      itemId: `i${chance.integer(0, 60)}`,
+      kind: chance.float() < 0.2 ? 'purchase' : 'view',
+      weight: 1,
+      timeMs: 1_700_000_000_000 + at * 600_000 - late,
+    }
+  })
+  // Everything at its limit: users, events of each and ids have to go on the way.
+  const limits = { itemsMax: 50, usersMax: 100, eventsPerUserMax: 10, eventIdsMax: 1000 }
+  const single = new RecommendState(limits)
+  let state = new RecommendState(limits)
+  for (const [at, event] of events.entries()) {
+    single.interact(event)
+    state.interact(event)
+    if (at % 700 !== 699) continue
+    const feedback = new Feedback(onlineRankerDefaults).view()
+    const frames = await framesOf({ state: state.view(), feedback, offsets })
+    state = new RecommendState(limits, checkpointOf(Buffer.concat(frames))?.state)
+  }
+  assert.ok(single.histories.evictions > 0 && single.eventIds.forgotten > 0)
+  assert.deepStrictEqual(state.save(), single.save())
 })

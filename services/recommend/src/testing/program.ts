@@ -66,6 +66,7 @@ export async function startTestProgram(
     flags?: readonly string[]
     ask?: AskChannel
     ranker?: Ranker
+    telemetry?: Telemetry
   } = {},
 ): Promise<TestProgram> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'recommend-')))
@@ -75,12 +76,14 @@ export async function startTestProgram(
     env: {},
   })
   const spans: SpanRecord[] = []
-  const telemetry = createTelemetry({
-    serviceName: 'spate-recommend',
-    chance: new SeededChance(7),
-    sampling: { kind: 'fixed', probability: 1 } as never,
-    sinks: [(batch) => void spans.push(...batch)],
-  })
+  const telemetry =
+    options.telemetry ??
+    createTelemetry({
+      serviceName: 'spate-recommend',
+      chance: new SeededChance(7),
+      sampling: { kind: 'fixed', probability: 1 } as never,
+      sinks: [(batch) => void spans.push(...batch)],
+    })
   const clock = systemClock
   const eventLog = await openEmbeddedEventLog({ folder: join(folder, 'eventlog'), clock })
   const running = await startRecommend({
