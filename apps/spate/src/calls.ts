@@ -1,63 +1,7 @@
-import { createClient } from '@spate/http/client'
-import { loadAdminToken } from '@spate/http/admin-token'
 import { command, type Command, type CommandContext } from '@spate/runtime/command'
-import { Fault, errorCode } from '@spate/runtime/fault'
-import { list, text, toggle, url, type TableOf } from '@spate/runtime/settings'
-import { resolve } from 'node:path'
-
-/** Where a call goes, and with what key. */
-interface CallSettings {
-  readonly url: string
-  readonly dataDir: string
-  readonly adminToken: string | undefined
-}
-
-const callSettings = (where: string, what: string): TableOf<CallSettings> => ({
-  url: url(where, what),
-  dataDir: text('.spate', 'Folder where the admin token is kept.'),
-  adminToken: text(undefined, 'Admin token, where it is not in the data folder.', { secret: true }),
-})
-
-interface Call {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  readonly body?: unknown
-}
-
-/** Calls a program that runs and returns the text of its answer. Throws a `Fault` that says why not. */
-async function call(context: CommandContext, { method, path, body }: Call): Promise<string> {
-  const { host, clock, chance, signal } = context
-  const settings = context.settings as unknown as CallSettings
-  const folder = resolve(host.cwd, settings.dataDir)
-  const token = await loadAdminToken({ configured: settings.adminToken, dataDir: folder })
-  const client = createClient({ clock, chance })
-  try {
-    const answer = await client.fetch(`${settings.url.replace(/\/$/, '')}${path}`, {
-      method,
-      headers: ['authorization', `Bearer ${token.value}`, 'content-type', 'application/json'],
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      timeoutMs: 30_000,
-      signal,
-    })
-    const said = await answer.text()
-    if (!answer.ok)
-      throw new Fault(
-        'bad_gateway',
-        `${settings.url} answered ${answer.status}: ${said.slice(0, 300)}`,
-      )
-    return said
-  } catch (caught) {
-    const { cause, code, message } = Fault.from(caught)
-    if (!(cause instanceof Error)) throw caught
-    throw new Fault(
-      code,
-      `${settings.url}: ${message}: ${errorCode(cause) ?? cause.message}. Does it run there? See --url.`,
-      { cause: caught },
-    )
-  } finally {
-    await client.close()
-  }
-}
+import { Fault } from '@spate/runtime/fault'
+import { list, toggle } from '@spate/runtime/settings'
+import { call, callSettings } from './admin-call.ts'
 
 const print = (context: CommandContext, said: string): number => {
   context.host.write(

@@ -12,6 +12,7 @@ import { verifyQueueCommand } from '@spate/seckill/queue-command'
 import { telemetryCommands } from '@spate/telemetry/commands'
 import { explainCommand, purgeCommand, traceCommand, reportCommand } from './calls.ts'
 import { doctorCommand } from './doctor/doctor-command.ts'
+import { tailCommand, topCommand, warmCommand } from './edge-watch.ts'
 import { programCommand } from './one-program.ts'
 import { programs } from './programs.ts'
 import {
@@ -39,6 +40,9 @@ export const commands: readonly Command[] = [
   verifyQueueCommand,
   purgeCommand,
   explainCommand,
+  warmCommand,
+  topCommand,
+  tailCommand,
   traceCommand,
   ...telemetryCommands,
   doctorCommand,

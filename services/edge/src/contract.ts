@@ -142,6 +142,53 @@ export interface StatsAnswer extends CacheState {
   readonly stockEvents: number
 }
 
+/** Largest body of `POST /warm`, bytes. */
+export const warmBytesMax = 1_048_576
+
+/** Body of `POST /warm`. At least one member must be there. */
+export const warmBody: Type.TObject<{
+  urls: Texts
+  sitemap: Type.TOptional<Type.TString>
+  top: Type.TOptional<Type.TInteger>
+}> = Type.Object(
+  {
+    urls: texts(8192, 10_000),
+    sitemap: Type.Optional(Type.String({ minLength: 1, maxLength: 8192 })),
+    top: Type.Optional(Type.Integer({ minimum: 1, maximum: topKeys.paths })),
+  },
+  { additionalProperties: false },
+)
+
+/** Parameters of `/warm/{id}`. */
+export const jobParams: Type.TObject<{ id: Type.TString }> = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+})
+
+/** How far a warm-up is. */
+export interface WarmAnswer {
+  readonly id: string
+  /** `failed`: the sitemap could not be had; pages that fail are counted and fail no job. */
+  readonly state: 'running' | 'done' | 'cancelled' | 'failed'
+  /** Different URLs taken up; grows while sitemaps are read. */
+  readonly total: number
+  readonly done: number
+  /** Brought in now; were fresh already; answered, but not to be stored. */
+  readonly stored: number
+  readonly fresh: number
+  readonly unstored: number
+  readonly failed: number
+  /** Left out: of another host than their sitemap's, or too many. */
+  readonly skipped: number
+  /** Body bytes read. */
+  readonly bytes: number
+  /** The first that failed. */
+  readonly failures: readonly { readonly url: string; readonly why: string }[]
+  readonly startedAt: string
+  readonly finishedAt?: string
+  /** What went wrong with the job as a whole, or was cut. */
+  readonly detail?: string
+}
+
 /** Query of `GET /explain`. */
 export const explainQuery: Type.TObject<{ url: Type.TString }> = Type.Object({
   url: Type.String({ minLength: 1, maxLength: 8192 }),

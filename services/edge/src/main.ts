@@ -33,6 +33,7 @@ import { SiteKeeper } from './sites/site-keeper.ts'
 import { followStock } from './stock-events.ts'
 import { sketchRoute, statsRoutes } from './traffic/stats-routes.ts'
 import { emptyOrder } from './store/response-index.ts'
+import { WarmJobs, warmRoutes } from './warm/warm-routes.ts'
 import { upgradeRoute } from './workers/upgrade.ts'
 import { crewMetricsRoute, Worker, type WorkerParts } from './workers/worker.ts'
 import { TrafficGate } from './traffic-gate.ts'
@@ -95,9 +96,11 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const health = healthRoutes(() => originChecks(sites.origins), { clock })
   const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
   const origins = (): SiteKeeper['origins'] => sites.origins
+  const warm = new WarmJobs(edge)
   const admin = adminHandler(options, health, [
     ...adminRoutes({ edge, reload, fanOut }),
     ...statsRoutes(edge, origins),
+    ...warmRoutes(edge, warm, () => settings.warmConcurrency),
     ...(worker ? [sketchRoute(edge, origins)] : []),
     ...peerRoutes(peers, settings.peerAdminPort),
     upgradeRoute(notHere),
@@ -115,6 +118,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const traffic = open('traffic', door, trafficHandler(gate.handle, own))
   // Who follows the log would hold the admin port open.
   lifecycle.add({ name: 'log', stop: () => edge.traffic.log.close() })
+  lifecycle.add({ name: 'warm-ups', stop: () => warm.close() })
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
   worker?.serve({ edge, openDisk, traffic, drainMs: settings.drainMs })

@@ -41,6 +41,7 @@ export interface EdgeSettings
   readonly workers: number
   readonly upgradable: boolean
   readonly drainMs: number
+  readonly warmConcurrency: number
   readonly origin: string | undefined
   readonly origins: readonly string[]
   readonly memoryBytesMax: number
@@ -75,6 +76,7 @@ export const edgeSettings: TableOf<EdgeSettings> = {
     'Processes that share the traffic port, each with a cache of its own; one a core is best',
     { unit: 'processes' },
   ),
+  warmConcurrency: integer(8, 1, 256, 'Pages a warm-up fetches at once', { unit: 'pages' }),
   upgradable: toggle(
     false,
     'Run in a worker behind a process that keeps the port, so that SIGUSR2 or POST /upgrade starts new code without a failed request; always so with several workers',

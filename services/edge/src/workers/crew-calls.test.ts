@@ -39,7 +39,13 @@ async function startTestCrew(context: TestContext): Promise<TestCrew> {
   }))
   const client = createClient({ clock: systemClock })
   const leaving = new Set<Callee>()
-  const calls = new CrewCalls({ posts, leaving, client, adminToken: adminToken(testToken) })
+  const calls = new CrewCalls({
+    posts,
+    leaving,
+    client,
+    adminToken: adminToken(testToken),
+    clock: systemClock,
+  })
   context.after(async () => {
     await client.close(AbortSignal.abort())
     for (const edge of edges) await edge.stopEdge()

@@ -4,9 +4,12 @@ import type { Request, Response } from '@spate/http/exchange'
 import { jsonResponse } from '@spate/http/problem'
 import { queryReader } from '@spate/http/query'
 import { sseHeaders } from '@spate/http/sse'
+import { uuidv7 } from '@spate/runtime/chance'
+import type { Clock } from '@spate/runtime/clock'
 import { Fault } from '@spate/runtime/fault'
 import { statsQuery } from '../contract.ts'
 import { purgeHopField } from '../peers/purge-fan-out.ts'
+import { warmJobField } from '../warm/warm-routes.ts'
 import { mergedAnswers, type WorkerAnswer } from './merged-answers.ts'
 import { mergedEvents } from './merged-log.ts'
 import { mergedMetrics } from './merged-metrics.ts'
@@ -52,6 +55,7 @@ export class CrewCalls {
   readonly #leaving: ReadonlySet<Callee>
   readonly #client: Client
   readonly #token: string
+  readonly #clock: Clock
   #alone: Promise<void> | undefined
   #changing = 0
   #settled: (() => void) | undefined
@@ -64,7 +68,9 @@ export class CrewCalls {
     readonly leaving: ReadonlySet<Callee>
     readonly client: Client
     readonly adminToken: AdminToken
+    readonly clock: Clock
   }) {
+    this.#clock = parts.clock
     this.#posts = parts.posts
     this.#leaving = parts.leaving
     this.#client = parts.client
@@ -117,6 +123,8 @@ export class CrewCalls {
       const value = request.headers.get(name)
       return value === undefined ? [] : [name, value]
     })
+    // Each worker warms its own cache; all of it is one job.
+    if (path === '/warm') headers.push(warmJobField, uuidv7(this.#clock.now()))
     const call = { method, target, headers, ...(body.length > 0 ? { body } : {}) }
     const answers = await (method === 'GET' ? this.#ask(call) : this.#change(call))
     if (path === '/stats' && answers.every(({ status }) => status === 200))

@@ -135,7 +135,13 @@ class Crew {
     this.#options = options
     this.client = createClient({ clock })
     const { client } = this
-    this.calls = new CrewCalls({ posts: this.#posts, leaving: this.#leaving, client, adminToken })
+    this.calls = new CrewCalls({
+      posts: this.#posts,
+      leaving: this.#leaving,
+      client,
+      adminToken,
+      clock,
+    })
   }
 
   get checks(): Record<string, () => { ready: boolean; detail: string }> {

@@ -16,17 +16,29 @@ export function mergedAnswers(path: string, answers: readonly WorkerAnswer[]): W
   const refused = answers.find(({ status }) => status >= 400)
   const [first] = answers
   if (refused ?? !first) return refused ?? { status: 503, headers: [], body: '' }
-  const sums = path === '/stats' || path === '/purge'
+  const warm = /^\/warm(?:\/|$)/.test(path)
+  const sums = warm || path === '/stats' || path === '/purge'
   const bodies = answers.map(({ body }) => body)
   if (!sums) {
     const richest = bodies.reduce((one, other) => (other.length > one.length ? other : one))
-    return { status: 200, headers: first?.headers ?? [], body: richest }
+    return { status: first?.status ?? 200, headers: first?.headers ?? [], body: richest }
   }
   const merged = bodies.map((body): unknown => JSON.parse(body)).reduce(summed) as Json
   const { requests, hits } = merged
   if (typeof requests === 'number' && typeof hits === 'number')
     merged['hitRatio'] = requests === 0 ? 0 : hits / requests
-  return { status: 200, headers: first?.headers ?? [], body: JSON.stringify(merged) }
+  if (warm) merged['state'] = stateOfAll(bodies)
+  return {
+    status: first?.status ?? 200,
+    headers: first?.headers ?? [],
+    body: JSON.stringify(merged),
+  }
+}
+
+/** A job of all workers runs while one of theirs does, and is as good as the worst of them. */
+function stateOfAll(bodies: readonly string[]): string {
+  const states = bodies.map((body) => (JSON.parse(body) as { state?: string }).state)
+  return ['running', 'failed', 'cancelled'].find((state) => states.includes(state)) ?? 'done'
 }
 
 type Json = Record<string, unknown>
