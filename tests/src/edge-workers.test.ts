@@ -128,7 +128,8 @@ test('both workers are replaced under load, and not a request fails', async (con
   const folder = temporaryFolder('workers')
   const { port } = origin.address() as AddressInfo
   const flags = ['--workers', '2', '--origin', `http://127.0.0.1:${port}`]
-  const patient = '--drain-ms 30m --idle-ms 30m'.split(' ')
+  // Without a disk tier: what memory has is handed over too.
+  const patient = '--drain-ms 30m --idle-ms 30m --disk-bytes 0'.split(' ')
   const edge = await startEdgeCommand([...flags, ...patient], folder.path)
   context.after(async () => {
     await edge.stop()

@@ -10,6 +10,7 @@ import { openApiRoute } from '@spate/http/openapi'
 import { createRouter, type Route } from '@spate/http/router'
 import { rateLimiterOf } from '@spate/http/settings'
 import type { Answered, Handler, Request } from '@spate/http/exchange'
+import { nodeDisk } from '@spate/journal/node-disk'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
 import { errorText, Fault } from '@spate/runtime/fault'
@@ -88,6 +89,8 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     chance,
     telemetry,
   })
+  const handOver = { disk: nodeDisk, folder: dataDir, identity: settings.origin ?? '' }
+  await worker?.takeUp(edge.store.memory, handOver)
   const exempt = (request: Request): boolean => isOfPeer(peers, request)
   const gate = new TrafficGate(edge.handle, { clock, telemetry, exempt })
   gate.take(settings)
@@ -121,7 +124,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   lifecycle.add({ name: 'warm-ups', stop: () => warm.close() })
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
-  worker?.serve({ edge, openDisk, traffic, drainMs: settings.drainMs })
+  worker?.serve({ edge, openDisk, handOver, traffic, drainMs: settings.drainMs })
   return {
     name: 'edge',
     urls,

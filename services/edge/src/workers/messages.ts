@@ -10,8 +10,8 @@ export interface WorkerReady {
 export type FromWorker =
   /** Its settings hold and its code runs; it waits to be told to begin. */
   | { readonly said: 'prepared' }
-  /** Another process may have its folder. */
-  | { readonly said: 'released' }
+  /** Another process may have its folder; `left`: what only memory had lies there too. */
+  | { readonly said: 'released'; readonly left: boolean }
   /** Its folder is its own again. */
   | { readonly said: 'taken back' }
   /** An unsafe request made these invalid. */
@@ -22,8 +22,8 @@ export type FromWorker =
 
 /** What a crew tells a worker. */
 export type ToWorker =
-  /** Take the folder, open the port. */
-  | { readonly order: 'begin' }
+  /** Take the folder, with what the worker before left there a moment ago, and open the port. */
+  | { readonly order: 'begin'; readonly left: boolean }
   /** Let another process have the folder; go on answering. */
   | { readonly order: 'release' }
   /** Nobody came: take the folder again. */

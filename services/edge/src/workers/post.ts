@@ -52,7 +52,7 @@ export class Post {
     const next = new WorkerProcess(this.index, this.#parts)
     this.#current = next
     await next.prepared()
-    await next.begin()
+    await next.begin(false)
     this.take(next)
   }
 

@@ -39,11 +39,12 @@ class FakeChild implements Child {
   }
 
   tell(message: object): Promise<void> {
-    const { order } = message as ToWorker
-    this.orders.push(order)
+    const told = message as ToWorker
+    const { order } = told
+    this.orders.push(told.order === 'begin' && told.left ? 'begin with what was left' : order)
     if (order === 'begin' && this.#habit === 'dies when it begins') this.end()
     else if (order === 'begin') this.say({ traffic: 'http://t.test', admin: 'http://a.test' })
-    if (order === 'release') this.say({ said: 'released' })
+    if (order === 'release') this.say({ said: 'released', left: this.place.index === 1 })
     return Promise.resolve()
   }
 
@@ -106,7 +107,7 @@ test('successors begin when all of them are prepared and every folder is let go 
   assert.deepEqual(replaced, [0, 1])
   assert.deepEqual(
     children.map(({ orders }) => orders.join(' ')),
-    ['begin release', 'begin release', 'begin', 'begin'],
+    ['begin release', 'begin release', 'begin', 'begin with what was left'],
   )
   assert.ok(posts.every(({ worker }, at) => worker && worker !== before[at]))
   assert.equal(children[2]?.place.sockets, 4)

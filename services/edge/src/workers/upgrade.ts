@@ -35,8 +35,8 @@ export async function replaceAll(
     await Promise.all(next.map((each) => each.prepared()))
     await alone(async () => {
       released = true
-      await Promise.all(present.map((each) => each.release()))
-      await Promise.all(next.map((each) => each.begin()))
+      const left = await Promise.all(present.map((each) => each.release()))
+      await Promise.all(next.map((each, at) => each.begin(left[at] ?? false)))
       for (const [at, post] of posts.entries()) post.take(next[at] as WorkerProcess)
       for (const each of present) onReplaced(each)
     })

@@ -69,22 +69,21 @@ export class WorkerProcess {
     await this.#hear('start', (told) => ('said' in told && told.said === 'prepared') || undefined)
   }
 
-  /** Has it open its folder and the port; resolves once it answers. */
-  async begin(): Promise<WorkerReady> {
+  /** Has it open its folder, with what was `left` there, and the port; resolves once it answers. */
+  async begin(left: boolean): Promise<WorkerReady> {
     const answers = this.#hear('begin', (told) => ('traffic' in told ? told : undefined))
-    this.tell({ order: 'begin' })
+    this.tell({ order: 'begin', left })
     this.#ready = await answers
     return this.#ready
   }
 
-  /** Has it let go of its folder. */
-  async release(): Promise<void> {
-    const released = this.#hear(
-      'let go of its folder',
-      (told) => ('said' in told && told.said === 'released') || undefined,
+  /** Has it let go of its folder; resolves to whether it left there what only memory had. */
+  async release(): Promise<boolean> {
+    const released = this.#hear('let go of its folder', (told) =>
+      'said' in told && told.said === 'released' ? told : undefined,
     )
     this.tell({ order: 'release' })
-    await released
+    return (await released).left
   }
 
   /** Sends an order; one that is gone needs none. */

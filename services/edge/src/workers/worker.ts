@@ -5,11 +5,14 @@ import { metricsRoute } from '@spate/http/metrics-route'
 import type { Route } from '@spate/http/router'
 import { inheritedFrom } from '@spate/runtime/children'
 import type { Clock } from '@spate/runtime/clock'
-import { Fault } from '@spate/runtime/fault'
+import { errorText, Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
 import type { DiskTier } from '../disk/disk-tier.ts'
 import type { Edge } from '../edge.ts'
+import type { MemoryStore } from '../store/memory-store.ts'
 import { emptyOrder } from '../store/response-index.ts'
+import type { Tiers } from '../store/tiers.ts'
+import { discard, leaveBehind, takeUp, type HandOverPlace } from './memory-hand-over.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { socketsOf, type WorkerPlace } from './place.ts'
 import { Telling, type Forgotten } from './telling.ts'
@@ -35,6 +38,8 @@ export interface WorkerParts {
 export interface WorkerHands {
   readonly edge: Edge
   readonly openDisk: () => Promise<DiskTier | undefined>
+  /** Where what only memory has is left and found. */
+  readonly handOver: HandOverPlace
   readonly traffic: () => Listener | undefined
   /** Time clients have for one more request, ms. */
   readonly drainMs: number
@@ -56,7 +61,8 @@ export class Worker {
   readonly #turn = new AbortController()
   /** Whose sockets are open here. */
   readonly #open: Set<number>
-  #left: () => void = () => {}
+  #leave: () => void = () => {}
+  #left = false
   #hands: WorkerHands | undefined
   /** One order after the other, from before there are hands to carry them out. */
   #orders: Promise<void>
@@ -68,13 +74,16 @@ export class Worker {
     this.#link = link
     this.#log = log
     this.#clock = clock
-    this.over = new Promise((resolve) => (this.#left = resolve))
+    this.over = new Promise((resolve) => (this.#leave = resolve))
     link.onGone(() => this.#turn.abort(new Fault('shutting_down', 'its crew is gone')))
     this.#orders = new Promise((resolve) => (this.#ready = resolve))
     this.#telling = new Telling((what) => link.tell({ said: 'changed', ...what }))
     link.onMessage((message) => {
       const told = message as ToWorker
-      if (told.order === 'begin') this.#turn.abort(begin)
+      if (told.order === 'begin') {
+        this.#left = told.left
+        this.#turn.abort(begin)
+      }
       // Owner: `#orders`; what an order fails with is told where it is carried out.
       else this.#orders = this.#orders.then(() => this.#carryOut(told))
     })
@@ -97,6 +106,17 @@ export class Worker {
     throw Fault.from(signal.reason ?? new Fault('shutting_down', `no turn in ${turnMsMax} ms`))
   }
 
+  /** Takes up what the worker before left, where it did a moment ago; whatever else lies there goes. */
+  async takeUp(memory: MemoryStore, place: HandOverPlace): Promise<void> {
+    try {
+      if (!this.#left) return await discard(place)
+      const responses = await takeUp(memory, place)
+      this.#log.info('took up what only memory had', { responses })
+    } catch (caught) {
+      this.#log.warn('what only memory had is lost', { why: errorText(caught) })
+    }
+  }
+
   /** From here on orders are carried out, those that came before first. */
   serve(hands: WorkerHands): void {
     this.#hands = hands
@@ -116,6 +136,18 @@ export class Worker {
     return socketsOf(this.place, index).map((at) => inheritedFrom + at)
   }
 
+  /** Whatever fails here costs a part of the cache, not the upgrade. */
+  async #release({ disk, memory }: Tiers, place: HandOverPlace): Promise<void> {
+    let left = 0
+    try {
+      await disk?.release()
+      left = await leaveBehind(memory, place)
+    } catch (caught) {
+      this.#log.warn('a part of the cache is not handed over', { why: errorText(caught) })
+    }
+    await this.#tell({ said: 'released', left: left > 0 })
+  }
+
   async #carryOut(told: ToWorker): Promise<void> {
     try {
       await this.#do(told, this.#hands as WorkerHands)
@@ -124,7 +156,10 @@ export class Worker {
     }
   }
 
-  async #do(told: ToWorker, { edge, openDisk, traffic, drainMs }: WorkerHands): Promise<void> {
+  async #do(
+    told: ToWorker,
+    { edge, openDisk, handOver, traffic, drainMs }: WorkerHands,
+  ): Promise<void> {
     switch (told.order) {
       case 'begin':
         return
@@ -140,15 +175,15 @@ export class Worker {
         this.#open.add(told.index)
         return
       case 'release':
-        await edge.store.disk?.release()
-        return this.#tell({ said: 'released' })
+        return this.#release(edge.store, handOver)
       case 'take back': {
+        await discard(handOver)
         edge.store.takeBack(await openDisk())
         return this.#tell({ said: 'taken back' })
       }
       case 'leave':
         // Owner: `over`; further orders are heeded meanwhile.
-        void traffic()?.leave(drainMs).then(this.#left)
+        void traffic()?.leave(drainMs).then(this.#leave)
     }
   }
 }
