@@ -131,11 +131,11 @@ function written(result: Evaluation): string {
       ([name, { users, ndcg }]) => `  ${name.padEnd(32)}${ndcg.value.toFixed(4)}  ${users} users`,
     )
   const blend = result.blend.map(({ voice, weight }) => `  ${weight} ${JSON.stringify(voice)}`)
-  const { coverage, gini, novelty } = result.lists
+  const { coverage, gini, novelty, similarity } = result.lists
   return `${[
     ...lines,
     `users ${result.users} known to TRAIN (and ${result.coldUsers} strangers), items ${result.items}, training ${result.trainSeconds.toFixed(1)} s`,
-    `lists: coverage ${coverage.toFixed(3)}, Gini ${gini.toFixed(3)}, novelty ${novelty.toFixed(2)} bits`,
+    `lists: coverage ${coverage.toFixed(3)}, Gini ${gini.toFixed(3)}, novelty ${novelty.toFixed(2)} bits, similarity within a list ${similarity.toFixed(3)}`,
     'NDCG by slice:',
     ...slices,
     `validation cut: ${JSON.stringify(result.task)}, repeats ${result.repeatShare.toFixed(3)}; chosen on TRAIN:`,

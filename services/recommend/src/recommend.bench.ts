@@ -214,8 +214,7 @@ async function swapRows(shop: BenchShop): Promise<BenchRow[]> {
     const { models } = served.now()
     const timer = swapping
       ? systemClock.every(150, () => {
-          const { blend, blendWithRepeats } = served.now()
-          served.swap({ models: at++ % 2 === 0 ? next : models, blend, blendWithRepeats })
+          served.swap({ ...served.now(), models: at++ % 2 === 0 ? next : models })
         })
       : undefined
     const times = await paced(() => ask(shop), 200)

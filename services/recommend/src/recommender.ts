@@ -13,11 +13,11 @@ import {
   type FeatureRows,
 } from './domain/features/feature-vector.ts'
 import { userFeaturesOf } from './domain/features/user-features.ts'
-import { addScaled, scaleOf, topOf, type Ranked } from './domain/recall/blend.ts'
+import { addScaled, scaleOf, topOf, type Blend, type Ranked } from './domain/recall/blend.ts'
 import type { Attributes, History } from './domain/history.ts'
 import { placementReason, reasonFor, type Language } from './domain/reason.ts'
 import { BoardPool, type Scores } from './domain/recall/scores.ts'
-import type { Asker, Knowledge, Voice } from './domain/recall/knowledge.ts'
+import { isPersonal, type Asker, type Knowledge, type Voice } from './domain/recall/knowledge.ts'
 import type { RecommendState } from './domain/state.ts'
 import { candidateFilter, type CandidateRules } from './domain/recall/candidate-filter.ts'
 import { Likeness } from './domain/rerank/likeness.ts'
@@ -29,7 +29,7 @@ import type { RankedList, Ranking } from './rank/ranking.ts'
 import { servedListOf } from './domain/rank/served-list.ts'
 import type { Feedback } from './domain/rank/feedback.ts'
 import type { ServedLog } from './served-log.ts'
-import { Recall, type AskChannel } from './recall/recall.ts'
+import { Recall, type AskChannel, type Heard, type RecallQuestion } from './recall/recall.ts'
 import type { ServedModels } from './served-models.ts'
 
 /** One request for a list. */
@@ -117,7 +117,8 @@ export class Recommender {
     )
     const context = trace.setSpan(parent, main)
     try {
-      const { models, blend, blendWithRepeats, name, version } = served.now()
+      const now = served.now()
+      const { models, name, version } = now
       this.#recent[this.#asked++ % recentMax] = query.userId
       const requestId = uuidv7(clock.now())
       const degraded: string[] = this.#options.replaying?.() ? ['state'] : []
@@ -125,8 +126,9 @@ export class Recommender {
       const features = this.#features(query.userId, context)
       const knowledge = state.knowledge(models)
       const asker: Asker = { history, nowMs: clock.now() }
-      const parts = query.seen === 'include' ? blendWithRepeats : blend
-      const answers = await this.#recall.ask({ parts, knowledge, asker, context, degraded })
+      const parts = query.seen === 'include' ? now.blendWithRepeats : now.blend
+      const asked = { knowledge, asker, context, degraded }
+      const answers = await this.#hear(parts, now.blendForStrangers, asked)
       const heard = answers.map(({ voice, scores, weight }) => ({
         voice,
         scores,
@@ -170,6 +172,23 @@ export class Recommender {
     } finally {
       main.end()
     }
+  }
+
+  /** What the channels of `parts` say; those of `strangers` where none of them knows the user. */
+  async #hear(
+    parts: Blend,
+    strangers: Blend,
+    asked: Omit<RecallQuestion, 'parts'>,
+  ): Promise<Heard[]> {
+    if (asked.asker.history.items.length > 0) {
+      const answers = await this.#recall.ask({ ...asked, parts })
+      // A channel that is missing might have known: its time is not spent twice.
+      const missing = answers.length < parts.length
+      if (missing || answers.some(({ voice, scores }) => isPersonal(voice.channel) && scores.count > 0))
+        return answers
+      for (const { scores } of answers) this.#pool.give(scores)
+    }
+    return this.#recall.ask({ ...asked, parts: strangers })
   }
 
   /** The store is asked while the channels work. Never rejects. */

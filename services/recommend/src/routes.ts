@@ -216,12 +216,13 @@ function modelsRoute({ served, state, trainer, feedback, model }: RouteParts): R
     name: 'models',
     summary: 'What ranks now, and what it was chosen by',
     handler: async () => {
-      const { name, version, blend, blendWithRepeats, training } = served.now()
+      const { name, version, training, ...rest } = served.now()
       return jsonResponse(200, {
         model: name,
         version,
-        blend,
-        blendWithRepeats,
+        blend: rest.blend,
+        blendWithRepeats: rest.blendWithRepeats,
+        blendForStrangers: rest.blendForStrangers,
         training: training ?? null,
         trainings: trainer.runs,
         learning: feedback.ranker.figures(),

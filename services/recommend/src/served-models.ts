@@ -1,4 +1,9 @@
-import { firstBlend, firstBlendWithRepeats, type Blend } from './domain/recall/blend.ts'
+import {
+  firstBlend,
+  firstBlendForStrangers,
+  firstBlendWithRepeats,
+  type Blend,
+} from './domain/recall/blend.ts'
 import type { Models } from './domain/recall/knowledge.ts'
 
 /** What ranks right now: models and the mixture chosen for them, swapped together. */
@@ -9,6 +14,7 @@ export interface Served {
   readonly models: Models
   readonly blend: Blend
   readonly blendWithRepeats: Blend
+  readonly blendForStrangers: Blend
   /** Figures of the training that made it; absent before the first. */
   readonly training?: Readonly<Record<string, number | string>>
 }
@@ -21,6 +27,7 @@ export class ServedModels {
     models: {},
     blend: firstBlend,
     blendWithRepeats: firstBlendWithRepeats,
+    blendForStrangers: firstBlendForStrangers,
   }
 
   now(): Served {

@@ -164,7 +164,8 @@ export class Trainer {
       const options: TrainingOptions = { ...defaults, headItemsMax }
       const trained = await trainInWorker(interactions, options, this.#abort.signal, said)
       run.seconds = (clock.elapsed() - startMs) / 1000
-      const { models, blend, blendWithRepeats, repeatShare, trials, scores } = trained
+      const { models, blend, blendWithRepeats, blendForStrangers } = trained
+      const { repeatShare, trials, scores } = trained
       run.stage = 'judging'
       const users = this.#options.recentUsers()
       const overlapMin = this.#options.promotionOverlapMin
@@ -178,6 +179,7 @@ export class Trainer {
         models,
         blend,
         blendWithRepeats,
+        blendForStrangers,
         training: {
           seconds: run.seconds,
           events: interactions.items.length,

@@ -57,6 +57,7 @@ export function reasonFor(item: number, voice: Voice | undefined, source: Reason
       return plain('latest', source.language, '新品上架', 'New in the shop')
     case 'ease':
     case 'next':
+    case 'follow':
     case 'walk':
     case 'factors':
     case 'covisitation':
@@ -141,8 +142,11 @@ function isStronger(a: Link, b: Link): boolean {
   return a.strength > b.strength || (a.strength === b.strength && a.from < b.from)
 }
 
-/** Channels that say what comes next, and not what goes with it. */
-const followers: ReadonlySet<LinkedChannel> = new Set(['covisitation', 'session', 'next'])
+/**
+ * Channels whose every link is of people who had the one and then the other. What a regression
+ * links (`next`) need not be.
+ */
+const followers: ReadonlySet<LinkedChannel> = new Set(['covisitation', 'session', 'follow'])
 
 function againReason(item: number, { history, language }: ReasonSource): Reason {
   const times = history.items.reduce((count, past) => count + (past === item ? 1 : 0), 0)

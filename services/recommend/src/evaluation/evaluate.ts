@@ -1,18 +1,18 @@
 import { addNormalised, topOf, type Blend } from '../domain/recall/blend.ts'
 import type { Interactions } from '../domain/recall/interactions.ts'
-import { speak, type Knowledge } from '../domain/recall/knowledge.ts'
+import { isPersonal, speak, type Asker, type Knowledge } from '../domain/recall/knowledge.ts'
 import { interval, listFigures, type Interval } from '../domain/metrics.ts'
-import { BoardPool } from '../domain/recall/scores.ts'
+import { BoardPool, type Scores } from '../domain/recall/scores.ts'
 import type { Task } from '../domain/learn/task.ts'
 import {
   historyOf,
   knowledgeOf,
-  repeatShareMin,
   type Trained,
   type TrainingOptions,
 } from '../domain/learn/training.ts'
 import { Names, toInteractions, type DataFile } from './data-set.ts'
 import { inferTask } from './infer-task.ts'
+import { itemCounts, ListShapes, type ListShape } from './list-shapes.ts'
 
 /** How to evaluate. */
 export interface EvaluateOptions {
@@ -38,14 +38,15 @@ export interface Evaluation {
   readonly metricsAllUsers: Readonly<Record<string, Interval>>
   /** By slice: users with few and many events, wanted items that are rare and popular. */
   readonly slices: Readonly<Record<string, { readonly users: number; readonly ndcg: Interval }>>
-  /** Of the lists at the greatest k: share of the catalogue shown, Gini of showings, mean -log2 of popularity share. */
-  readonly lists: { readonly coverage: number; readonly gini: number; readonly novelty: number }
+  /** Of the lists at the greatest k. */
+  readonly lists: ListShape
   /** Users that `metrics` is over. */
   readonly users: number
   readonly items: number
   readonly trainSeconds: number
   readonly task: Task
   readonly blend: Blend
+  readonly blendForStrangers: Blend
   readonly repeatShare: number
   /** Test users without a line in TRAIN; they get the list of a stranger. */
   readonly coldUsers: number
@@ -65,15 +66,17 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const knowledge = knowledgeOf(interactions, trained.models)
   const trainSeconds = (elapsed() - startMs) / 1000
   // Where nobody comes back for the same thing, a repeat is never a good guess.
-  const exclude = options.excludeSeen || trained.repeatShare < repeatShareMin
+  const exclude = options.excludeSeen || !trained.repeats
   const blend = exclude ? trained.blend : trained.blendWithRepeats
-  const ranking = rankAll({ ...options, exclude, blend, knowledge, interactions, users, items })
+  const { blendForStrangers } = trained
+  const blends = { blend, blendForStrangers }
+  const ranking = rankAll({ ...options, ...blends, exclude, knowledge, interactions, users, items })
   return {
     ...ranking,
     items: items.size,
     trainSeconds,
     task,
-    blend,
+    ...blends,
     repeatShare: trained.repeatShare,
     sha256: { train: train.sha256, test: test.sha256 },
     skipped: { train: train.skipped, test: test.skipped },
@@ -86,6 +89,7 @@ interface RankingInput {
   readonly excludeSeen: boolean
   readonly exclude: boolean
   readonly blend: Blend
+  readonly blendForStrangers: Blend
   readonly knowledge: Knowledge
   readonly interactions: Interactions
   readonly users: Names
@@ -95,31 +99,30 @@ interface RankingInput {
 function rankAll(
   input: RankingInput,
 ): Pick<Evaluation, 'metrics' | 'metricsAllUsers' | 'slices' | 'lists' | 'users' | 'coldUsers'> {
-  const { ks, blend, knowledge, interactions } = input
+  const { ks, knowledge, interactions } = input
   const most = Math.max(...ks)
   const pool = new BoardPool()
   const nowMs = interactions.timesMs.reduce((latest, timeMs) => Math.max(latest, timeMs), 0)
   const sums = new Map<string, number[]>()
   const allSums = new Map<string, number[]>()
   const outcomes: Outcome[] = []
-  const shown = new Uint32Array(input.items.size)
+  const shape = new ListShapes(interactions)
   let coldUsers = 0
   for (const { user, wanted } of wantedByUser(input)) {
     const history = historyOf(interactions, user)
     if (history.items.length === 0) coldUsers++
     const had = new Set(input.exclude ? history.items : [])
     const total = pool.take(knowledge.itemCount)
-    for (const { voice, weight } of blend) {
-      const scores = pool.take(knowledge.itemCount)
-      speak(voice, knowledge, { history, nowMs }, scores)
-      addNormalised(total, scores, weight, knowledge.itemCount)
-      pool.give(scores)
+    const asker = { history, nowMs }
+    if (!hear(input.blend, { knowledge, asker, pool }, total)) {
+      total.clear()
+      hear(input.blendForStrangers, { knowledge, asker, pool }, total)
     }
-    const places = new Map(
-      topOf(total, most, (item) => !had.has(item)).map(({ item }, rank) => [item, rank]),
-    )
+    const list = topOf(total, most, (item) => !had.has(item)).map(({ item }) => item)
+    fill(list, most, { knowledge, had })
+    const places = new Map(list.map((item, rank) => [item, rank]))
     pool.give(total)
-    for (const item of places.keys()) shown[item] = (shown[item] as number) + 1
+    shape.show(list)
     const ranks = wanted.map((item) => places.get(item) ?? Infinity)
     for (const k of ks)
       for (const [name, value] of Object.entries(listFigures(ranks, k))) {
@@ -132,9 +135,41 @@ function rankAll(
     metrics: intervals(sums),
     metricsAllUsers: intervals(allSums),
     slices: slicesOf(outcomes, interactions),
-    lists: listShape(shown, interactions),
+    lists: shape.figures(),
     users: outcomes.length - coldUsers,
     coldUsers,
+  }
+}
+
+/** Adds what the voices of `blend` say to `total`; false where none of them knows the asker. */
+function hear(
+  blend: Blend,
+  from: { readonly knowledge: Knowledge; readonly asker: Asker; readonly pool: BoardPool },
+  total: Scores,
+): boolean {
+  const { knowledge, asker, pool } = from
+  let known = false
+  for (const { voice, weight } of blend) {
+    const scores = pool.take(knowledge.itemCount)
+    speak(voice, knowledge, asker, scores)
+    known ||= isPersonal(voice.channel) && scores.count > 0
+    addNormalised(total, scores, weight, knowledge.itemCount)
+    pool.give(scores)
+  }
+  return known
+}
+
+/** Popular items below what is there, as a request gets them. */
+function fill(
+  list: number[],
+  most: number,
+  from: { readonly knowledge: Knowledge; readonly had: ReadonlySet<number> },
+): void {
+  if (list.length >= most) return
+  const there = new Set(list)
+  for (const item of from.knowledge.popularity.top('ever', most + there.size + from.had.size)) {
+    if (list.length === most) return
+    if (!there.has(item) && !from.had.has(item)) list.push(item)
   }
 }
 
@@ -200,31 +235,4 @@ function slicesOf(outcomes: readonly Outcome[], interactions: Interactions): Eva
       return [name, { users: values.length, ndcg: interval(Float64Array.from(values)) }]
     }),
   )
-}
-
-function itemCounts(interactions: Interactions): Uint32Array {
-  const counts = new Uint32Array(interactions.itemCount)
-  for (const item of interactions.items) counts[item] = (counts[item] as number) + 1
-  return counts
-}
-
-function listShape(shown: Uint32Array, interactions: Interactions): Evaluation['lists'] {
-  const total = shown.reduce((sum, count) => sum + count, 0)
-  if (total === 0) return { coverage: 0, gini: 0, novelty: 0 }
-  const counts = itemCounts(interactions)
-  const sorted = Float64Array.from(shown).sort()
-  let weighted = 0
-  sorted.forEach((count, at) => {
-    weighted += (2 * (at + 1) - sorted.length - 1) * count
-  })
-  let novelty = 0
-  shown.forEach((count, item) => {
-    const share = Math.max(1, counts[item] as number) / interactions.items.length
-    if (count > 0) novelty += (count / total) * -Math.log2(share)
-  })
-  return {
-    coverage: shown.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0) / shown.length,
-    gini: weighted / (sorted.length * total),
-    novelty,
-  }
 }

@@ -6,7 +6,7 @@ import { Feedback } from '../domain/rank/feedback.ts'
 import { weightsTried } from '../domain/rank/mix-gate.ts'
 import { onlineRankerDefaults } from '../domain/rank/online-ranker.ts'
 import { trainModels, trainingDefaults } from '../domain/learn/training.ts'
-import { firstBlend, firstBlendWithRepeats } from '../domain/recall/blend.ts'
+import { firstBlend, firstBlendForStrangers, firstBlendWithRepeats } from '../domain/recall/blend.ts'
 import { RecommendState, stateLimits } from '../domain/state.ts'
 import { Ranking } from '../rank/ranking.ts'
 import { Recommender } from '../recommender.ts'
@@ -64,6 +64,7 @@ export function benchShop(size: BenchSize, learnt: boolean, headItemsMax = 2000)
     models: trainModels(state.interactions(), { ...trainingDefaults, headItemsMax }),
     blend: firstBlend,
     blendWithRepeats: firstBlendWithRepeats,
+    blendForStrangers: firstBlendForStrangers,
   })
   const none = weightsTried.map(() => 0)
   const feedback = new Feedback(

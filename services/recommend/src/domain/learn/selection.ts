@@ -36,6 +36,8 @@ export interface Selected {
 /** What may be chosen among, and on what. */
 export interface SelectionInput {
   readonly voices: readonly Voice[]
+  /** The usual mixtures, of the very voices in `voices`: where a choice on few trials starts. */
+  readonly usual: { readonly fresh: Blend; readonly whole: Blend }
   readonly trials: readonly Trial[]
   readonly knowledge: Knowledge
   /** Lists that may repeat what the user had are wanted too. */
@@ -44,32 +46,54 @@ export interface SelectionInput {
 
 /**
  * Chooses voices and their loudness: starts from the best single voice and adds or changes one at
- * a time while that helps (greedy coordinate ascent on NDCG@10 plus recall@20, full ranking).
+ * a time while that helps (greedy coordinate ascent on NDCG@10 plus recall@20, full ranking). Where
+ * there are few trials it starts from the usual mixture, and a change must be clear of chance.
  * `fresh`: lists leave out what the user had; `whole`: they may repeat it. O(trials x voices).
  */
 export function selectBlends(input: SelectionInput): {
   readonly fresh: Selected
   readonly whole: Selected
 } {
-  const { voices, repeats } = input
+  const { voices, repeats, usual } = input
   const sheets = makeSheets(voices, input.trials, input.knowledge, repeats)
-  const fresh = selectOn(voices, sheets.fresh, ({ channel }) => channel !== 'again')
-  return { fresh, whole: repeats ? selectOn(voices, sheets.whole, () => true) : fresh }
+  const unmet = voices.map(({ channel }) => channel !== 'again')
+  const fresh = selectOn(voices, sheets.fresh, { allowed: unmet, usual: usual.fresh })
+  if (!repeats) return { fresh, whole: fresh }
+  const all = voices.map(() => true)
+  return { fresh, whole: selectOn(voices, sheets.whole, { allowed: all, usual: usual.whole }) }
 }
+
+/** Fewer trials than this do not tell voices apart by themselves. */
+const trialsEnough = 300
+/** Standard errors a change must gain where there are fewer. */
+const surenessMin = 1.5
 
 function selectOn(
   voices: readonly Voice[],
   sheets: readonly Sheet[],
-  allowed: (voice: Voice) => boolean,
+  from: { readonly allowed: readonly boolean[]; readonly usual: Blend },
 ): Selected {
   const weights = new Float64Array(voices.length)
-  const open = [...voices.keys()].filter((at) => allowed(voices[at] as Voice))
+  const open = [...voices.keys()].filter((at) => from.allowed[at])
   const some = everyNth(sheets, Math.ceil(sheets.length / screenedMax))
-  let score = 0
+  const sure = sheets.length >= trialsEnough ? 0 : surenessMin
+  if (sure > 0)
+    voices.forEach((voice, at) => {
+      weights[at] = from.usual.find((part) => part.voice === voice)?.weight ?? 0
+    })
+  let figure = figuresOf(weights, sheets)
+  let score = meanOf(figure)
   for (let step = 0; step < stepsMax; step++) {
     const best = bestChange(weights, open, { sheets, some }, score)
     if (best === undefined || best.score < score * (1 + gainMin) + 1e-9) break
+    const before = weights[best.voice] as number
     weights[best.voice] = best.weight
+    const reached = figuresOf(weights, sheets)
+    if (sure > 0 && surenessOf(figure, reached) < sure) {
+      weights[best.voice] = before
+      break
+    }
+    figure = reached
     score = best.score
   }
   keepBeginners(weights, voices, sheets, score)
@@ -146,6 +170,26 @@ function bestChange(
     if (reached > score && (!best || reached > best.score)) best = { voice, weight, score: reached }
   }
   return best
+}
+
+/** NDCG@10 and recall@20 of each sheet. */
+function figuresOf(weights: Float64Array, sheets: readonly Sheet[]): Float64Array {
+  return Float64Array.from(sheets, (sheet) => {
+    blended.set(blendedWithout(weights, -1, sheet).subarray(0, sheet.candidates))
+    return figureOf(sheet)
+  })
+}
+
+function meanOf(values: Float64Array): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** Standard errors between the mean of `after` and that of `before`, paired. */
+function surenessOf(before: Float64Array, after: Float64Array): number {
+  const gains = after.map((value, at) => value - (before[at] as number))
+  const mean = meanOf(gains)
+  const squares = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0)
+  return squares === 0 ? 0 : (mean * gains.length) / Math.sqrt(squares)
 }
 
 /** Mean of NDCG@10 and recall@20 over all sheets, for each loudness of `voice` in `tried`. */

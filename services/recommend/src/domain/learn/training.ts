@@ -1,17 +1,19 @@
-import { firstBlend, firstBlendWithRepeats, type Blend } from '../recall/blend.ts'
+import type { Blend } from '../recall/blend.ts'
 import { ContentIndex, type ContentState } from '../recall/content.ts'
 import { Covisitation, covisitationDefaults } from '../recall/covisitation.ts'
 import { trainEase } from '../recall/ease.ts'
 import { emptyHistory, type History } from '../history.ts'
 import { factorDefaults, trainFactors } from '../recall/factors.ts'
-import { headItems, itemSets, type Interactions } from '../recall/interactions.ts'
+import { followDefaults, trainFollow } from '../recall/follow.ts'
+import { headItems, itemSets, type Interactions, type ItemSets } from '../recall/interactions.ts'
 import type { Knowledge, Models } from '../recall/knowledge.ts'
 import { Latest, type LatestState } from '../recall/latest.ts'
 import { nextItemDefaults, trainNextItem } from '../recall/next-item.ts'
 import { Popularity } from '../recall/popularity.ts'
 import { selectBlends, type Trial } from './selection.ts'
 import { cut, type Task } from './task.ts'
-import { candidateVoices } from './voices.ts'
+import { chooseForStrangers } from './strangers.ts'
+import { candidateVoices, usualBlend } from './voices.ts'
 import { trainWalk, walkDefaults } from '../recall/walk.ts'
 
 /** How to train. */
@@ -37,8 +39,12 @@ export interface Trained {
   readonly models: Models
   readonly blend: Blend
   readonly blendWithRepeats: Blend
-  /** Share of held-out events that repeat an earlier one of the user. */
+  /** For those of whom nothing is known that any of the models could follow up. */
+  readonly blendForStrangers: Blend
+  /** Share of a user's events, the first left out, that repeat an earlier one. */
   readonly repeatShare: number
+  /** False where it is known that people do not come back for the same thing. */
+  readonly repeats: boolean
   readonly trials: number
   readonly scores: { readonly blend: number; readonly blendWithRepeats: number }
 }
@@ -67,34 +73,33 @@ export function choose(
 ): Choice {
   const { train: rest, held, nowMs } = cut(interactions, options.task)
   const trials = pickTrials(rest, held, nowMs, options)
-  const repeatShare = repeatShareOf(trials)
-  if (trials.length < trialsMin)
-    return {
-      blend: firstBlend,
-      blendWithRepeats: firstBlendWithRepeats,
-      repeatShare,
-      trials: trials.length,
-      scores: { blend: 0, blendWithRepeats: 0 },
-    }
+  const repeated = repeatsOf(interactions)
   const content = said.content && new ContentIndex(said.content)
   const latest = said.latest && new Latest(said.latest)
-  const knowledge = {
-    ...knowledgeOf(rest, trainModels(sampled(rest, learntFromMax), options)),
-    ...(content ? { content } : {}),
-    ...(latest ? { latest } : {}),
-  }
   const about = {
     timed: options.timed,
     content: (content?.items ?? 0) > 0,
     latest: (latest?.size ?? 0) > 0,
   }
-  const repeats = repeatShare >= repeatShareMin
-  const voices = candidateVoices({ ...about, repeats })
-  const { fresh, whole } = selectBlends({ voices, trials, knowledge, repeats })
+  const voices = candidateVoices({ ...about, repeats: repeated.repeats })
+  const usual = { fresh: usualBlend(voices, true), whole: usualBlend(voices, false) }
+  const knowledge =
+    trials.length < trialsMin
+      ? undefined
+      : {
+          ...knowledgeOf(rest, trainModels(sampled(rest, learntFromMax), options)),
+          ...(content ? { content } : {}),
+          ...(latest ? { latest } : {}),
+        }
+  const unchosen = { blend: [], score: 0 }
+  const { fresh, whole } = knowledge
+    ? selectBlends({ voices, usual, trials, knowledge, repeats: repeated.repeats })
+    : { fresh: unchosen, whole: unchosen }
   return {
-    blend: fresh.blend.length > 0 ? fresh.blend : firstBlend,
-    blendWithRepeats: whole.blend.length > 0 ? whole.blend : firstBlendWithRepeats,
-    repeatShare,
+    blend: fresh.blend.length > 0 ? fresh.blend : usual.fresh,
+    blendWithRepeats: whole.blend.length > 0 ? whole.blend : usual.whole,
+    blendForStrangers: chooseForStrangers(interactions, { ...options, trialsMin }, latest),
+    ...repeated,
     trials: trials.length,
     scores: { blend: fresh.score, blendWithRepeats: whole.score },
   }
@@ -136,14 +141,14 @@ export interface Said {
 }
 
 /** Where fewer repeats than this are seen, people do not come back for the same thing. */
-export const repeatShareMin = 0.01
+const repeatShareMin = 0.01
 
 /** All batch models of `interactions`. */
 export function trainModels(interactions: Interactions, options: TrainingOptions): Models {
   const makers = modelMakers(interactions, options)
   if (!makers) return {}
-  const { ease, next, walk, factors } = makers
-  return { ease: ease(), next: next(), walk: walk(), factors: factors() }
+  const { ease, next, follow, walk, factors } = makers
+  return { ease: ease(), next: next(), follow: follow(), walk: walk(), factors: factors() }
 }
 
 /** What makes each batch model; undefined where there is nothing to learn from. */
@@ -155,8 +160,9 @@ export function modelMakers(
   const head = headItems(sets, Math.min(options.headItemsMax, headFor(sets.items.length)))
   if (head.length === 0) return undefined
   return {
-    ease: () => trainEase(sets, head, easeLambda),
+    ease: () => trainEase(sets, head, easeLambdaFor(sets, head)),
     next: () => trainNextItem(interactions, head, nextItemDefaults),
+    follow: () => trainFollow(interactions, followDefaults),
     walk: () => trainWalk(sets, walkDefaults),
     factors: () => trainFactors(sets, factorDefaults),
   }
@@ -167,7 +173,17 @@ export type ModelMakers = {
   readonly [Name in keyof Models]-?: () => NonNullable<Models[Name]>
 }
 
-const easeLambda = 500
+/**
+ * The ridge of EASE: grows with the users an item of the head has on average, but slower. Gives what
+ * is usual where something is usual (about 400 on MovieLens 100K, 1000 on MovieLens 1M) and does not
+ * drown what little is known of a sparse catalogue.
+ */
+export function easeLambdaFor(sets: ItemSets, head: Uint32Array): number {
+  const users = new Uint32Array(sets.itemCount)
+  for (const item of sets.items) users[item] = (users[item] as number) + 1
+  const mean = head.reduce((sum, item) => sum + (users[item] as number), 0) / head.length
+  return 35 * mean ** 0.6
+}
 
 /** Items the dense models always have room for. */
 const headMin = 1000
@@ -235,15 +251,27 @@ function pickTrials(
   return trials
 }
 
-function repeatShareOf(trials: readonly Trial[]): number {
-  let wanted = 0
+/** How many of the events that could repeat an earlier one do; little evidence settles nothing. */
+function repeatsOf(interactions: Interactions): {
+  readonly repeatShare: number
+  readonly repeats: boolean
+} {
+  const { start, items } = interactions
+  let events = 0
   let repeated = 0
-  for (const trial of trials) {
-    const had = new Set(trial.asker.history.items)
-    for (const item of trial.wanted) {
-      wanted++
+  for (let user = 0; user + 1 < start.length; user++) {
+    const had = new Set<number>()
+    for (let at = start[user] as number; at < (start[user + 1] as number); at++) {
+      const item = items[at] as number
+      if (had.size > 0) events++
       if (had.has(item)) repeated++
+      had.add(item)
     }
   }
-  return wanted === 0 ? 0 : repeated / wanted
+  const repeats = (repeated + repeatPrior * repeatPriorEvents) / (events + repeatPriorEvents)
+  return { repeatShare: events === 0 ? 0 : repeated / events, repeats: repeats >= repeatShareMin }
 }
+
+/** What is taken for granted of repeats before anything was seen: as much as so many events. */
+const repeatPriorEvents = 20
+const repeatPrior = 0.05

@@ -1,4 +1,5 @@
-import type { LinkedChannel, Voice } from '../recall/knowledge.ts'
+import type { Blend } from '../recall/blend.ts'
+import { isPersonal, type LinkedChannel, type Voice } from '../recall/knowledge.ts'
 import type { Profile } from '../recall/profile.ts'
 
 const dayMs = 86_400_000
@@ -23,8 +24,9 @@ export function candidateVoices(from: {
   const voices: Voice[] = [
     ...linear('ease', uniform, position(0.95), position(0.8)),
     ...linear('next', position(0.9), position(0.75), position(0.5)),
+    ...linear('follow', position(0.8), position(0.5), position(0.1)),
     ...linear('walk', uniform, position(0.8)),
-    ...linear('covisitation', position(0.9), position(0.7)),
+    ...linear('covisitation', position(0.9), position(0.7), position(0.4)),
     ...linear('factors', uniform, position(0.9)),
     { channel: 'popular', span: 'ever', power: 1 },
     { channel: 'popular', span: 'ever', power: 0.5 },
@@ -47,4 +49,31 @@ export function candidateVoices(from: {
     voices.push(...profiles.map((profile): Voice => ({ channel: 'again', profile })))
   }
   return voices
+}
+
+/** Voices that know nothing of who asks: for somebody without a history there are no others. */
+export function strangerVoices(from: { readonly timed: boolean; readonly latest: boolean }): Voice[] {
+  return candidateVoices({ ...from, repeats: false, content: false }).filter(
+    ({ channel }) => !isPersonal(channel),
+  )
+}
+
+/**
+ * The usual mixture of `voices`, for data that say too little to choose by: what goes with the history
+ * (EASE and RP3beta, each strong on its own), what comes back, and a little of what all want.
+ */
+export function usualBlend(voices: readonly Voice[], alone: boolean): Blend {
+  const parts: readonly [number, (voice: Voice) => boolean][] = [
+    [1, (voice) => voice.channel === 'ease' && voice.profile.kind === 'uniform'],
+    [1, (voice) => voice.channel === 'walk' && voice.profile.kind === 'uniform'],
+    [alone ? 0 : 0.5, (voice) => voice.channel === 'again' && voice.profile.kind === 'uniform'],
+    [0.25, (voice) => voice.channel === 'popular' && voice.span === 'ever' && voice.power === 1],
+    [0.25, (voice) => voice.channel === 'popular' && voice.span === 'quarter'],
+    [0.25, (voice) => voice.channel === 'content'],
+    [0.1, (voice) => voice.channel === 'latest'],
+  ]
+  return parts.flatMap(([weight, suits]) => {
+    const voice = weight === 0 ? undefined : voices.find(suits)
+    return voice ? [{ voice, weight }] : []
+  })
 }

@@ -128,3 +128,10 @@ export const firstBlendWithRepeats: Blend = [
   ...firstBlend,
   { voice: { channel: 'again', profile: { kind: 'time', halfLifeMs: 90 * dayMs } }, weight: 2 },
 ]
+
+/** The mixture for those nothing is known of. */
+export const firstBlendForStrangers: Blend = [
+  { voice: { channel: 'popular', span: 'fortnight', power: 0.5 }, weight: 1 },
+  { voice: { channel: 'popular', span: 'ever', power: 0.5 }, weight: 0.5 },
+  { voice: { channel: 'latest', halfLifeMs: 7 * dayMs }, weight: 0.25 },
+]

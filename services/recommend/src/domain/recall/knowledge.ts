@@ -12,6 +12,7 @@ import type { Scores } from './scores.ts'
 export interface Models {
   readonly ease?: LinearModel
   readonly next?: LinearModel
+  readonly follow?: LinearModel
   readonly walk?: LinearModel
   readonly factors?: FactorModel
 }
@@ -31,6 +32,7 @@ export interface Knowledge {
 export const channelNames = [
   'ease',
   'next',
+  'follow',
   'walk',
   'factors',
   'covisitation',
@@ -49,6 +51,7 @@ export type ChannelName = (typeof channelNames)[number]
 export type LinkedChannel =
   | 'ease'
   | 'next'
+  | 'follow'
   | 'walk'
   | 'factors'
   | 'covisitation'
@@ -67,6 +70,11 @@ export type Voice =
       readonly power: number
     }
 
+/** Whether a channel's answer depends on who asks. */
+export function isPersonal(channel: ChannelName): boolean {
+  return channel !== 'popular' && channel !== 'trending' && channel !== 'latest'
+}
+
 /** Who asks, and when. */
 export interface Asker {
   readonly history: History
@@ -78,6 +86,7 @@ export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Sco
   switch (voice.channel) {
     case 'ease':
     case 'next':
+    case 'follow':
     case 'walk': {
       const model = knowledge.models[voice.channel]
       if (model) scoreLinear(model, weigh(asker.history, voice.profile, asker.nowMs), out)
