@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { commands } from '../apps/spate/src/commands.ts'
 import { settingsSchema } from '../apps/spate/src/settings-commands.ts'
 import { commandSettings } from '../apps/spate/src/dispatch.ts'
-import { faultKinds } from '../packages/runtime/src/fault.ts'
+import { faultKinds, wireCode, type FaultCode } from '../packages/runtime/src/fault.ts'
 import { settingsMarkdown } from '../packages/runtime/src/settings-print.ts'
 import { root } from './sources.ts'
 
@@ -38,7 +38,7 @@ process.exit(behind === 0 ? 0 : 1)
 function errorsPage(): string {
   const rows = Object.entries(faultKinds).map(
     ([code, { status, title, source, retryable }]) =>
-      `| \`${code}\` | ${status} | ${title} | ${source} | ${retryable ? 'yes' : 'no'} |`,
+      `| \`${wireCode(code as FaultCode)}\` | ${status} | ${title} | ${source} | ${retryable ? 'yes' : 'no'} |`,
   )
   return [
     '# Error codes',

@@ -6,6 +6,7 @@ import {
   type FaultCode,
   type FaultDetails,
   type FieldProblem,
+  wireCode,
 } from '@spate/runtime/fault'
 
 /**
@@ -81,7 +82,7 @@ export class GrpcRefusal extends Fault {
 
 /** What callers act on: a service's own code where there is one, else the fault's. */
 export function reasonOfFault(fault: Fault): string {
-  return fault instanceof GrpcRefusal ? fault.reason : fault.code
+  return fault instanceof GrpcRefusal ? fault.reason : wireCode(fault.code)
 }
 
 interface Details {

@@ -130,7 +130,7 @@ test('ranges the .proto cannot state are checked by schema, field by field', asy
   )
   assert.equal((await client.call('Say', { text: 'a', times: 9, mood: 'm' })).times, 9)
   const refused = await fault(client.call('Say', { times: 10 }))
-  assert.equal(refused.code, 'invalid_field')
+  assert.equal(refused.code, 'invalid_request')
   assert.deepEqual(refused.fields, [
     { field: 'text', expected: 'text of at least 1 characters' },
     { field: 'times', value: '10', expected: 'a whole number from 1 to 9' },

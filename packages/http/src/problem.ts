@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api'
-import { Fault, faultKinds, type FaultCode } from '@spate/runtime/fault'
+import { Fault, faultKinds, wireCode, type FaultCode } from '@spate/runtime/fault'
 import type { Request, Response } from './exchange.ts'
 
 /**
@@ -37,11 +37,11 @@ export function problem(
   if (fault.code === 'unauthorized') headers.push('www-authenticate', 'Bearer realm="spate"')
   if (options.headers) headers.push(...options.headers)
   const body = JSON.stringify({
-    type: `/problems/${fault.code}`,
+    type: `/problems/${wireCode(fault.code)}`,
     title: faultKinds[fault.code].title,
     status,
     detail: fault.message,
-    code: fault.code,
+    code: wireCode(fault.code),
     ...(traceId === undefined ? {} : { traceId }),
     ...(fault.fields.length === 0 ? {} : { errors: fault.fields }),
     ...options.members,
@@ -87,10 +87,11 @@ export function textResponse(
 
 /** What `/problems/{code}` says; undefined where there is no such code. */
 export function problemText(code: string): string | undefined {
-  if (!Object.hasOwn(faultKinds, code)) return undefined
-  const kind = faultKinds[code as FaultCode]
-  const again = kind.retryable
-    ? 'The same call may succeed later.'
-    : 'The same call will fail again.'
-  return `${code} (status ${kind.status})\n\n${kind.title}. ${again}\n`
+  const named = Object.entries(faultKinds).filter(([own]) => wireCode(own as FaultCode) === code)
+  if (named.length === 0) return undefined
+  const lines = named.map(([, { status, title, retryable }]) => {
+    const again = retryable ? 'The same call may succeed later.' : 'The same call will fail again.'
+    return `${title} (status ${status}). ${again}\n`
+  })
+  return `${code}\n\n${lines.join('')}`
 }

@@ -187,6 +187,14 @@ export const faultKinds: Readonly<Record<FaultCode, FaultKind>> = {
   },
 }
 
+/**
+ * The code callers see: a request that cannot be read (400) and one with a field that is not valid
+ * (422) are both `invalid_request`; the status and `errors` tell them apart.
+ */
+export function wireCode(code: FaultCode): string {
+  return code === 'invalid_field' ? 'invalid_request' : code
+}
+
 /** One field that was refused, and what would have been accepted. */
 export interface FieldProblem {
   /** Path of the field, as the caller wrote it: `items[2].quantity`. */

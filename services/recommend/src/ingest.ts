@@ -2,7 +2,7 @@ import type { Context } from '@opentelemetry/api'
 import { schemaCheck, type SchemaCheck } from '@spate/http/json'
 import { uuidv7 } from '@spate/runtime/chance'
 import type { Clock } from '@spate/runtime/clock'
-import { Fault, shown } from '@spate/runtime/fault'
+import { Fault, shown, wireCode } from '@spate/runtime/fault'
 import { injectHeaders } from '@spate/telemetry/propagator'
 import {
   eventBody,
@@ -190,9 +190,10 @@ function invalid(field: string, value: unknown, expected: string): Fault {
 export function describe(caught: unknown): { readonly code: string; readonly message: string } {
   const fault = Fault.from(caught)
   const first = fault.fields[0]
-  if (!first) return { code: fault.code, message: fault.message }
+  const code = wireCode(fault.code)
+  if (!first) return { code, message: fault.message }
   const got = first.value === undefined ? '' : `, got ${first.value}`
-  return { code: fault.code, message: `${first.field}: expected ${first.expected}${got}` }
+  return { code, message: `${first.field}: expected ${first.expected}${got}` }
 }
 
 function bytesOf(value: unknown): Uint8Array {

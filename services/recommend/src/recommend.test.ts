@@ -90,6 +90,16 @@ test('bad events are named one by one and the good ones are taken', async () => 
     body.rejected.map(({ index }) => index),
     [1, 2, 3, 4],
   )
+  assert.deepEqual(new Set(body.rejected.map(({ code }) => code)), new Set(['invalid_request']))
+})
+
+test('a bad field is an invalid_request that names it, its value and what is accepted', async () => {
+  const { status, body } = await program.call('POST', '/recommend', { userId: 'u', numItems: 0 })
+  assert.equal(status, 422)
+  assert.equal(body.code, 'invalid_request')
+  assert.deepEqual(body.errors, [
+    { field: 'numItems', value: '0', expected: 'a whole number from 1 to 200' },
+  ])
 })
 
 test('an order takes stock, counts as a purchase, and a sold-out item is not shown', async () => {

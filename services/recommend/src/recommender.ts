@@ -184,7 +184,10 @@ export class Recommender {
       const answers = await this.#recall.ask({ ...asked, parts })
       // A channel that is missing might have known: its time is not spent twice.
       const missing = answers.length < parts.length
-      if (missing || answers.some(({ voice, scores }) => isPersonal(voice.channel) && scores.count > 0))
+      if (
+        missing ||
+        answers.some(({ voice, scores }) => isPersonal(voice.channel) && scores.count > 0)
+      )
         return answers
       for (const { scores } of answers) this.#pool.give(scores)
     }

@@ -2,12 +2,12 @@ import Type from 'typebox'
 import { typedRoute } from '@spate/http/input'
 import type { Request, Response } from '@spate/http/exchange'
 import { jsonReader } from '@spate/http/json'
+import { languageOf } from '@spate/http/language'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
 import type { Clock } from '@spate/runtime/clock'
 import { Fault, shown } from '@spate/runtime/fault'
 import { recommendBody, wireLimits, type RecommendAnswer, type RecommendBody } from './contract.ts'
-import type { Language } from './domain/reason.ts'
 import { popularitySpans, type PopularitySpan } from './domain/recall/popularity.ts'
 import { featureRoutes, type FeatureRouteParts } from './features/feature-routes.ts'
 import { itemRoutes, type ItemRouteParts } from './item-routes.ts'
@@ -64,7 +64,7 @@ function recommendRoute({ recommender }: RouteParts): Route {
         numItems: body.numItems ?? numItemsDefault,
         candidates: body.candidates,
         exclude: body.exclude,
-        language: languageOf(request),
+        language: languageOf(request.headers.get('accept-language')),
         ...(body.context ? { context: body.context } : {}),
       }
       const { requestId, model, items, degraded } = await recommender.recommend(
@@ -91,24 +91,6 @@ function filtersOf(body: RecommendBody): {
 } {
   const { categories, tags, priceMin, priceMax, seen = 'exclude' } = body.filters ?? {}
   return { categories, tags, priceMin, priceMax, seen }
-}
-
-/** zh-CN where the caller asks for Chinese first; en else, and where it asks for nothing. */
-export function languageOf(request: Pick<Request, 'headers'>): Language {
-  const accepted = request.headers.get('accept-language')
-  if (accepted === undefined) return 'en'
-  const quality = (tag: string): number => {
-    let best = -1
-    for (const part of accepted.split(',')) {
-      const [name = '', ...parameters] = part.trim().toLowerCase().split(';')
-      if (name !== tag && !name.startsWith(`${tag}-`)) continue
-      const q = parameters.find((each) => each.trim().startsWith('q='))
-      const value = q === undefined ? 1 : Number(q.trim().slice(2))
-      if (Number.isFinite(value)) best = Math.max(best, value)
-    }
-    return best
-  }
-  return quality('zh') > quality('en') ? 'zh-CN' : 'en'
 }
 
 function eventsRoute({ ingest }: RouteParts): Route {

@@ -1,10 +1,11 @@
 import type { PreparedResponse, Request, Response } from '@spate/http/exchange'
+import { languageOf, type Language } from '@spate/http/language'
 import { problem, problemType, traceIdOf } from '@spate/http/problem'
 import { Fault } from '@spate/runtime/fault'
 import type { CampaignJson, Moment, OrderJson } from './contract.ts'
 import { closedReason, type Campaign } from './domain/campaign.ts'
 import type { ConflictCode, OrderView } from './domain/command.ts'
-import { languageOf, refusals, textOf, type Language } from './messages.ts'
+import { refusals, textOf } from './messages.ts'
 
 /** Any refusal's code. */
 export type AnyRefusal = keyof typeof refusals

@@ -202,8 +202,7 @@ function invertInPlace(matrix: readonly Float64Array[]): void {
       const factor = other[pivot] as number
       if (factor === 0) continue
       other[pivot] = 0
-      for (let k = 0; k < size; k++)
-        other[k] = (other[k] as number) - factor * (line[k] as number)
+      for (let k = 0; k < size; k++) other[k] = (other[k] as number) - factor * (line[k] as number)
     }
   }
 }

@@ -67,7 +67,8 @@ function figuresOf(
       if (wanted.has(item)) gain += 1 / Math.log2(rank + 2)
     })
     let ideal = 0
-    for (let rank = 0; rank < Math.min(places, wanted.size); rank++) ideal += 1 / Math.log2(rank + 2)
+    for (let rank = 0; rank < Math.min(places, wanted.size); rank++)
+      ideal += 1 / Math.log2(rank + 2)
     ndcg += gain / ideal
     if (gain > 0) hr++
   }

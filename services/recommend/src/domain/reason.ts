@@ -8,7 +8,8 @@ import {
   type Voice,
 } from './recall/knowledge.ts'
 import { weightBetween } from './recall/linear-model.ts'
-import type { History } from './history.ts'
+import { kindWeights, type History } from './history.ts'
+import type { PopularitySpan } from './recall/popularity.ts'
 import { weigh, type WeightedItems } from './recall/profile.ts'
 
 /** Why an item is in a list; the evidence is read from the very tables that brought it there. */
@@ -50,11 +51,13 @@ export function reasonFor(item: number, voice: Voice | undefined, source: Reason
   switch (voice.channel) {
     case 'popular':
     case 'trending':
-      return popularReason(voice.channel, voice.span, source.language)
+      return popularReason(item, voice, source)
     case 'again':
       return againReason(item, source)
     case 'latest':
-      return plain('latest', source.language, '新品上架', 'New in the shop')
+      return isNew(item, source)
+        ? plain('latest', source.language, '新品上架', 'New in the shop')
+        : picked('latest', source.language)
     case 'ease':
     case 'next':
     case 'follow':
@@ -108,7 +111,7 @@ function linkedReason(
   }
   const titles = links.map(({ from }) => catalogue.at(from)?.title ?? '')
   const first = titles[0] ?? ''
-  if (links.length === 0) return plain(voice.channel, language, '为你精选', 'Picked for you')
+  if (links.length === 0) return picked(voice.channel, language)
   const likes = titles.slice(0, 2)
   const [chinese, english] =
     voice.channel === 'content'
@@ -121,7 +124,23 @@ function linkedReason(
           ]
   const text = language === 'en' ? english : chinese
   const evidence = { items: links.map(({ from }) => catalogue.at(from)?.itemId ?? '') }
-  return { channel: voice.channel, text, evidence }
+  const said = voice.channel === 'content' ? sharedCategories(item, links, catalogue) : []
+  if (said.length === 0) return { channel: voice.channel, text, evidence }
+  return { channel: voice.channel, text, evidence: { ...evidence, categories: said } }
+}
+
+/** Categories and tags of `item` that an item of the evidence has too. */
+function sharedCategories(
+  item: number,
+  links: readonly { readonly from: number }[],
+  catalogue: Catalogue,
+): readonly string[] {
+  const of = (number: number): readonly string[] => {
+    const known = catalogue.at(number)
+    return known ? [...known.categories, ...known.tags] : []
+  }
+  const theirs = new Set(links.flatMap(({ from }) => of(from)))
+  return of(item).filter((each) => theirs.has(each))
 }
 
 interface Link {
@@ -167,16 +186,49 @@ const spanTexts = {
 } as const
 
 function popularReason(
-  channel: 'popular' | 'trending',
-  span: keyof typeof spanTexts,
-  language: Language,
+  item: number,
+  { channel, span }: { readonly channel: 'popular' | 'trending'; readonly span: PopularitySpan },
+  source: ReasonSource,
 ): Reason {
+  const { language } = source
+  if (!isPopular(item, span, source)) return picked(channel, language)
   return {
     channel,
     text: spanTexts[span][language === 'en' ? 1 : 0],
     evidence: { span },
   }
 }
+
+/**
+ * Whether an item may be called popular: wanted at least as the item at the end of the catalogue's
+ * first tenth (20 items at least, 5000 at most), and at least as much as one view a half-life ago.
+ */
+export function isPopular(
+  item: number,
+  span: PopularitySpan,
+  { knowledge, nowMs }: Pick<ReasonSource, 'knowledge' | 'nowMs'>,
+): boolean {
+  const { popularity, itemCount } = knowledge
+  const most = Math.min(popularMax, Math.max(popularMin, Math.ceil(itemCount / 10)))
+  const bar = popularity.top(span, most).at(-1)
+  return (
+    bar !== undefined &&
+    popularity.relative(item, span) >= popularity.relative(bar, span) &&
+    popularity.value(item, span, nowMs) >= wantedMin
+  )
+}
+
+const popularMin = 20
+const popularMax = 5000
+const wantedMin = kindWeights.view / 2
+
+/** Whether an item may be called new: there for 30 days at most. */
+function isNew(item: number, { knowledge, nowMs }: ReasonSource): boolean {
+  const sinceMs = knowledge.latest?.since(item)
+  return sinceMs !== undefined && sinceMs <= nowMs && nowMs - sinceMs <= newMs
+}
+
+const newMs = 30 * 86_400_000
 
 const placementTexts = {
   pinned: ['店铺推荐', 'Chosen by the shop'],
@@ -191,6 +243,11 @@ export function placementReason(
 ): Reason {
   const [chinese, english] = placementTexts[placement]
   return plain(placement, language, chinese, english)
+}
+
+/** What can be said where nothing more is known to be true. */
+function picked(channel: Reason['channel'], language: Language): Reason {
+  return plain(channel, language, '为你精选', 'Picked for you')
 }
 
 function plain(

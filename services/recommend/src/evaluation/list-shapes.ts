@@ -80,7 +80,7 @@ export class ListShapes {
     const first = this.#start[one] as number
     const otherFirst = this.#start[other] as number
     let shared = 0
-    for (let a = first, b = otherFirst; a < end && b < otherEnd; ) {
+    for (let a = first, b = otherFirst; a < end && b < otherEnd;) {
       const difference = (users[a] as number) - (users[b] as number)
       if (difference === 0) shared++
       if (difference <= 0) a++

@@ -75,8 +75,8 @@ test('a list by gRPC is the list by HTTP', async () => {
   const ids = (items: unknown): unknown[] => (items as { itemId: string }[]).map((i) => i.itemId)
   assert.deepEqual(ids(byGrpc['items']), ids(byHttp.items))
   assert.deepEqual(ids(byGrpc['items']), ['mug'])
-  assert.equal((await refusal('Recommend', { userId: '' })).code, 'invalid_field')
-  assert.equal((await refusal('Recommend', { userId: 'u', numItems: 201 })).code, 'invalid_field')
+  assert.equal((await refusal('Recommend', { userId: '' })).code, 'invalid_request')
+  assert.equal((await refusal('Recommend', { userId: 'u', numItems: 201 })).code, 'invalid_request')
 })
 
 test('features, warm-ups, popular, similar, models and training go by gRPC too', async () => {

@@ -6,7 +6,11 @@ import { Feedback } from '../domain/rank/feedback.ts'
 import { weightsTried } from '../domain/rank/mix-gate.ts'
 import { onlineRankerDefaults } from '../domain/rank/online-ranker.ts'
 import { trainModels, trainingDefaults } from '../domain/learn/training.ts'
-import { firstBlend, firstBlendForStrangers, firstBlendWithRepeats } from '../domain/recall/blend.ts'
+import {
+  firstBlend,
+  firstBlendForStrangers,
+  firstBlendWithRepeats,
+} from '../domain/recall/blend.ts'
 import { RecommendState, stateLimits } from '../domain/state.ts'
 import { Ranking } from '../rank/ranking.ts'
 import { Recommender } from '../recommender.ts'

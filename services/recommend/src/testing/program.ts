@@ -54,9 +54,14 @@ export interface AnswerBody {
   readonly model: string
   readonly degraded?: readonly string[]
   readonly accepted: number
-  readonly rejected: readonly { readonly index: number; readonly line: number }[]
+  readonly rejected: readonly {
+    readonly index: number
+    readonly line: number
+    readonly code: string
+  }[]
   readonly trainings: readonly { readonly status: string }[]
   readonly code: string
+  readonly errors: readonly unknown[]
 }
 
 /** Starts the program; `folder` of an earlier one goes on with its data. */

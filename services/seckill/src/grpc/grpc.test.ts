@@ -175,5 +175,5 @@ test('an order is watched by gRPC until it is refunded; one that is not there is
   const nothing = client.stream('WatchOrder', { orderId: 'nope' }).next()
   await assert.rejects(nothing, { code: 'not_found' })
   const after = client.stream('WatchOrder', { orderId: body['orderId'], after: 'gone' }).next()
-  await assert.rejects(after, { code: 'invalid_field' })
+  await assert.rejects(after, { code: 'invalid_request' })
 })

@@ -52,7 +52,10 @@ export function candidateVoices(from: {
 }
 
 /** Voices that know nothing of who asks: for somebody without a history there are no others. */
-export function strangerVoices(from: { readonly timed: boolean; readonly latest: boolean }): Voice[] {
+export function strangerVoices(from: {
+  readonly timed: boolean
+  readonly latest: boolean
+}): Voice[] {
   return candidateVoices({ ...from, repeats: false, content: false }).filter(
     ({ channel }) => !isPersonal(channel),
   )
