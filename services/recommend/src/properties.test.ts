@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { silentLog } from '@spate/runtime/log'
 import { VirtualClock } from '@spate/runtime/virtual-clock'
 import { noTelemetry } from '@spate/telemetry/telemetry'
-import type { RecommendedItem } from './contract.ts'
 import { trainModels, trainingDefaults } from './domain/learn/training.ts'
 import { factorsBetween } from './domain/recall/factors.ts'
 import {
@@ -20,6 +19,7 @@ import { popularityHalfLives, type PopularitySpan } from './domain/recall/popula
 import { RecommendState } from './domain/state.ts'
 import { kindWeights } from './domain/history.ts'
 import { Recommender } from './recommender.ts'
+import type { Reason } from './domain/reason.ts'
 import { ServedModels } from './served-models.ts'
 
 const dayMs = 86_400_000
@@ -87,15 +87,10 @@ function stateOf({ shelves, events }: World): RecommendState {
 }
 
 function voiceOf(channel: ChannelName): Voice {
-  switch (channel) {
-    case 'popular':
-    case 'trending':
-      return { channel, span: channel === 'popular' ? 'fortnight' : 'day', power: 0.5 }
-    case 'latest':
-      return { channel, halfLifeMs: 7 * dayMs }
-    default:
-      return { channel, profile: { kind: 'position', factor: 0.8 } }
-  }
+  if (channel === 'popular') return { channel, span: 'fortnight', power: 0.5 }
+  if (channel === 'trending') return { channel, span: 'day', power: 0.5 }
+  if (channel === 'latest') return { channel, halfLifeMs: 7 * dayMs }
+  return { channel, profile: { kind: 'position', factor: 0.8 } }
 }
 
 interface Shop {
@@ -156,9 +151,9 @@ const spanOfText: Readonly<Record<string, PopularitySpan>> = {
 }
 const pickedTexts = ['为你精选', 'Picked for you', 'Picked from the catalogue']
 
-function assertTrue(shop: Shop, user: string, { itemId, reason }: RecommendedItem): void {
+function assertTrue(shop: Shop, user: string, item: number, reason: Reason): void {
   const { state, world } = shop
-  const item = numberOf(itemId)
+  const itemId = idOf(item)
   const history = state.histories.of(user)
   const { channel, text, evidence } = reason
   const links = evidence.items ?? []
@@ -224,7 +219,7 @@ test('for every channel and both languages: lists are repeatable, nothing hidden
             assert.ok(shelf && !shelf.hidden && shelf.stock !== 0, `${each.itemId} was shown`)
             if (seen === 'exclude' && fresh.length > 0) assert.ok(!had.has(each.itemId))
             assert.equal(/[\u4e00-\u9fff]/.test(each.reason.text), language === 'zh-CN')
-            assertTrue(shop, userId, each)
+            assertTrue(shop, userId, numberOf(each.itemId), each.reason as Reason)
           }
           const showable = seen === 'exclude' && fresh.length > 0 ? fresh.length : undefined
           if (showable !== undefined) assert.equal(list.length, Math.min(12, showable))
