@@ -59,7 +59,7 @@ test('no list mixes two versions, however often models are swapped while its cha
   let swaps = 0
   const swap = (): void => {
     const next = versions[swaps++ % 2] as (typeof versions)[number]
-    served.swap({ ...next, blendWithRepeats: next.blend })
+    served.swap({ ...next, blendWithRepeats: next.blend, blendForStrangers: next.blend })
   }
   swap()
   const recommender = new Recommender({
