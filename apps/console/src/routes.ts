@@ -7,6 +7,7 @@ import { Fault } from '@spate/runtime/fault'
 import type { LogStore } from '@spate/telemetry/log-store'
 import type { TraceStore, TraceSummary } from '@spate/telemetry/trace-store'
 import { favicon, script, styles } from './assets.ts'
+import { checkQuery, traceRules } from './api-query.ts'
 import { pageResponse, securityHeaders } from './page-response.ts'
 import { overviewPage, overviewPanels, type Overview } from './pages/overview.ts'
 import { rowsOf, tracePage, traceText } from './pages/trace.ts'
@@ -50,9 +51,10 @@ export function consoleRoutes(view: ConsoleView): Route[] {
     ),
     get('/traces', 'traces', (request) => traces(view, request)),
     get('/traces/{id}', 'trace', (request) => trace(view, request)),
-    get('/api/traces', 'tracesJson', (request) =>
-      jsonResponse(200, { traces: found(view, request).list }),
-    ),
+    get('/api/traces', 'tracesJson', (request) => {
+      checkQuery(request, traceRules)
+      return jsonResponse(200, { traces: found(view, request).list })
+    }),
     get('/api/traces/{id}', 'traceJson', (request) => {
       const traceId = traceIdIn(request)
       return jsonResponse(200, { traceId, tree: view.traces.tree(traceId) })

@@ -7,6 +7,7 @@ import type { LogQuery, LogStore } from '@spate/telemetry/log-store'
 import type { MetricQuery, MetricStore } from '@spate/telemetry/metric-store'
 import type { LogData } from '@spate/telemetry/model'
 import type { TraceStore } from '@spate/telemetry/trace-store'
+import { checkQuery, logRules, metricRules } from './api-query.ts'
 import { pageResponse } from './page-response.ts'
 import { logsPage, type LogSearch } from './pages/logs.ts'
 import { measurementsPage, metricPage, type MetricSearch } from './pages/measurements.ts'
@@ -35,6 +36,7 @@ export function signalRoutes(view: SignalView): Route[] {
   return [
     get('/measurements', 'measurements', (request) => measurements(view, request)),
     get('/api/metrics', 'metricsJson', (request) => {
+      checkQuery(request, metricRules)
       const { query } = metricSearch(view, request)
       return jsonResponse(200, {
         metrics: query.name === undefined ? view.metrics.list() : [],
@@ -47,9 +49,10 @@ export function signalRoutes(view: SignalView): Route[] {
       const { list, search } = logsFound(view, request)
       return pageResponse(logsPage(list, search, view.logs.services(), view.logs.size))
     }),
-    get('/api/logs', 'logsJson', (request) =>
-      jsonResponse(200, { logs: logsFound(view, request).list, size: view.logs.size }),
-    ),
+    get('/api/logs', 'logsJson', (request) => {
+      checkQuery(request, logRules)
+      return jsonResponse(200, { logs: logsFound(view, request).list, size: view.logs.size })
+    }),
   ]
 }
 

@@ -62,7 +62,7 @@ export function measurementsPage({ metrics, routes, size: held, search }: Measur
 }
 
 function routeTable(rows: readonly RouteRow[]): Html {
-  return html`<table class="routes">
+  return html`<table class="routes stacked">
     <thead>
       <tr>
         <th scope="col">Program</th>
@@ -82,15 +82,17 @@ function routeTable(rows: readonly RouteRow[]): Html {
           html`<tr>
             <td class="dots">${serviceChip(row.service)}</td>
             <td><code>${row.route}</code></td>
-            <td class="number">${amount(row.requests)}</td>
-            <td class="number">
+            <td data-name="requests" class="number">${amount(row.requests)}</td>
+            <td data-name="a second" class="number">
               ${amount(row.seconds > 0 ? row.requests / row.seconds : undefined)}
             </td>
-            <td class="number ${row.errorShare > 0 ? 'bad' : ''}">${share(row.errorShare)}</td>
-            <td class="number">${span(row.p50)}</td>
-            <td class="number">${span(row.p95)}</td>
-            <td class="number">${span(row.p99)}</td>
-            <td class="number">
+            <td data-name="errors" class="number ${row.errorShare > 0 ? 'bad' : ''}">
+              ${share(row.errorShare)}
+            </td>
+            <td data-name="P50" class="number">${span(row.p50)}</td>
+            <td data-name="P95" class="number">${span(row.p95)}</td>
+            <td data-name="P99" class="number">${span(row.p99)}</td>
+            <td data-name="slowest" class="number">
               ${row.exemplar ? html`<a href="/traces/${row.exemplar.traceId}">${span(row.exemplar.value)}</a>` : html`<span class="quiet">–</span>`}
             </td>
           </tr>`,
@@ -219,7 +221,7 @@ function seriesTable(
 ): Html {
   const spread = isDistribution(series[0] as MetricSeries)
   const columns = spread ? ['a second', 'P50', 'P95', 'P99'] : ['now']
-  return html`<table class="series">
+  return html`<table class="series stacked">
     <thead>
       <tr>
         <th scope="col">Series</th>

@@ -73,7 +73,7 @@ function listView(reply: Reply): HtmlValue {
       <span>request <code>${String(answer['requestId'])}</code></span>
       ${degraded.length === 0 ? '' : html`<span class="tag warn">degraded: ${degraded.join(', ')}</span>`}
     </p>
-    <table>
+    <table class="picks stacked">
       <thead>
         <tr>
           <th scope="col" class="number">#</th>

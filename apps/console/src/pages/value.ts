@@ -46,10 +46,10 @@ function listView(list: readonly unknown[], depth: number): HtmlValue {
   if (list.length === 0) return html`<p class="quiet">none</p>`
   const records = list.filter(isRecord)
   if (records.length < list.length || depth > depthMax) return html`<p>${brief(list)}</p>`
-  if (records.some((each) => Object.keys(each).length > columnsMax))
-    return html`${records.slice(0, rowsMax).map((each) => valueView(each, depth + 1))}`
   const rows = records.slice(0, rowsMax).map(flat)
   const columns = [...new Set(rows.flatMap((each) => Object.keys(each)))]
+  if (columns.length > columnsMax)
+    return html`${records.slice(0, rowsMax).map((each) => valueView(each, depth + 1))}`
   return html`<table>
     <thead>
       <tr>
@@ -108,17 +108,16 @@ function spaced(name: string): string {
 function plain(name: string, value: unknown): string {
   if (typeof value === 'number') {
     if (/(ratio|share|rate)$/i.test(name) && value <= 1) return `${(value * 100).toFixed(1)} %`
-    if (/bytes/i.test(name)) return size(value)
+    if (/bytes|^fromCache$/i.test(name)) return size(value)
     if (/(Ms|^ms)$/.test(name)) return value > epochMsLeast ? dateTime(value) : span(value / 1000)
-    if (/seconds$/i.test(name)) return span(value)
+    if (/^seconds$/i.test(name)) return span(value)
+    // Quantiles of latency, in ms.
+    if (/^p\d+$/.test(name)) return span(value / 1000)
     return Number.isInteger(value) ? amount(value) : String(Math.round(value * 1000) / 1000)
   }
   if (value === undefined || value === null) return '–'
-  return typeof value === 'string'
-    ? value
-    : typeof value === 'object'
-      ? brief(value)
-      : String(value)
+  if (typeof value === 'string') return value
+  return typeof value === 'boolean' ? String(value) : brief(value)
 }
 
 /** What to show where a program gave no answer: its name, why, and what to do. */

@@ -123,8 +123,12 @@ function servicesOf(
   return Object.entries(table).flatMap(([name, { kind }]) => {
     const value = values[name]
     if (origins[name] === 'default' || (kind !== 'url' && !stores.has(name))) return []
-    const places = Array.isArray(value) ? value : String(value ?? '').split(',')
-    return places.flatMap((place) => serviceOf(name, String(place).trim()) ?? [])
+    const places: readonly unknown[] = Array.isArray(value) ? value : [value]
+    return places.flatMap((place) =>
+      typeof place !== 'string'
+        ? []
+        : place.split(',').flatMap((each) => serviceOf(name, each.trim()) ?? []),
+    )
   })
 }
 
