@@ -10,6 +10,7 @@ import type { Experiment } from './domain/experiment/experiment.ts'
 import type { Feedback } from './domain/rank/feedback.ts'
 import { decodeServed } from './domain/rank/served-list.ts'
 import type { Interaction, OrderStep, RecommendState } from './domain/state.ts'
+import type { Partition } from './domain/partition.ts'
 import { topics } from './ingest.ts'
 
 /** One entry as the event log hands it over. */
@@ -31,6 +32,8 @@ export interface ConsumerOptions {
   readonly log: Log
   /** Learns from what was served; absent where nobody wants to. */
   readonly feedback?: Feedback
+  /** Whose events are applied; those of other users are passed over. All of them where absent. */
+  readonly partition?: Partition
   /** Offsets that belong to the state as it is now. */
   readonly offsets: Offsets
 }
@@ -107,6 +110,7 @@ export class Consumer {
 
   #interaction(value: unknown, entry: ConsumedEntry): void {
     if (!isInteraction(value)) return this.#skip(entry)
+    if (!this.#owns(value.userId)) return
     const { state, feedback } = this.#options
     this.#traced(entry, value.userId, () => {
       if (state.interact(value).kind === 'applied') feedback?.follow(value)
@@ -115,18 +119,21 @@ export class Consumer {
 
   #served(entry: ConsumedEntry): void {
     const list = decodeServed(entry.value)
-    if (list) this.#options.feedback?.served(list)
-    else this.#skip(entry)
+    if (!list) this.#skip(entry)
+    else if (this.#owns(list.userId)) this.#options.feedback?.served(list)
   }
 
   #order(value: unknown, entry: ConsumedEntry): void {
     if (!isOrderStep(value)) return this.#skip(entry)
-    this.#traced(entry, value.userId, () => this.#options.state.order(value))
+    // Stock is everybody's; what was bought is its user's.
+    const counts = this.#owns(value.userId)
+    this.#traced(entry, value.userId, () => this.#options.state.order(value, counts))
   }
 
   #attributes(value: unknown, entry: ConsumedEntry): void {
     if (!isDescription(value)) return this.#skip(entry)
     const { userId, attributes } = value
+    if (!this.#owns(userId)) return
     this.#traced(entry, userId, () => this.#options.state.describeUser(userId, attributes))
   }
 
@@ -168,6 +175,10 @@ export class Consumer {
     const context = extractHeaders(headers, ROOT_CONTEXT)
     this.#parent = { headers, context }
     return context
+  }
+
+  #owns(userId: string): boolean {
+    return this.#options.partition?.owns(userId) ?? true
   }
 
   #skip(entry: ConsumedEntry): void {

@@ -7,6 +7,7 @@ import { MemoryKeyValue } from '@spate/state/memory-key-value'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { Consumer } from './consumer.ts'
 import { Feedback } from './domain/rank/feedback.ts'
+import { Partition, partitionOf } from './domain/partition.ts'
 import { RecommendState } from './domain/state.ts'
 import { FeatureCache } from './features/feature-cache.ts'
 import { Warmups } from './features/warmups.ts'
@@ -65,6 +66,7 @@ export class Engine {
   readonly model: GuardedRanker | undefined
   readonly features: FeatureCache
   readonly warmups: Warmups
+  readonly partition: Partition
   readonly #options: EngineOptions
   readonly #snapshots: Snapshots
   readonly #consumer: Consumer
@@ -84,12 +86,14 @@ export class Engine {
     this.#options = options
     this.#snapshots = snapshots
     this.state = parts.state
+    this.partition = parts.partition
     this.#consumer = parts.consumer
     this.ingest = new Ingest({
       publish: (topic, entries) => eventLog.publish(topic, entries),
       clock,
       eventIdsMax: settings.eventIdsMax,
       knownIds: parts.knownIds,
+      partition: parts.partition,
     })
     const bytesMax = settings.featureCacheBytesMax
     const store = options.keyValue ?? new MemoryKeyValue({ clock, bytesMax })
@@ -142,15 +146,24 @@ export class Engine {
   static async open(options: EngineOptions): Promise<Engine> {
     const { settings, telemetry, log } = options
     const snapshots = await Snapshots.open(options.folder, log)
-    const latest = await snapshots.latest()
+    const partition = partitionOf(settings.partition)
+    let latest = await snapshots.latest()
+    if (latest && (latest.partition ?? new Partition().name) !== partition.name) {
+      log.warn('a snapshot of other users is passed over; the log is replayed instead', {
+        of: latest.partition,
+        here: partition.name,
+      })
+      latest = undefined
+    }
     const state = new RecommendState(settings, latest?.state)
     const feedback = new Feedback(learningOf(settings), latest?.feedback)
     const offsets = latest?.offsets ?? {}
-    const consumer = new Consumer({ state, feedback, telemetry, log, offsets })
+    const consumer = new Consumer({ state, feedback, telemetry, log, offsets, partition })
     return new Engine(options, snapshots, {
       state,
       consumer,
       feedback,
+      partition,
       knownIds: latest?.state.eventIds ?? new Float64Array(),
     })
   }
@@ -244,6 +257,7 @@ export class Engine {
         state: this.state.view(),
         feedback: this.feedback.view(),
         offsets: this.#consumer.offsets(),
+        partition: this.partition.name,
       }),
     )
     await this.#snapshots.save(frames)
@@ -273,5 +287,6 @@ interface EngineParts {
   readonly state: RecommendState
   readonly consumer: Consumer
   readonly feedback: Feedback
+  readonly partition: Partition
   readonly knownIds: Iterable<number>
 }

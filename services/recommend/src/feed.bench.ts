@@ -15,6 +15,7 @@ import { MemoryKeyValue } from '@spate/state/memory-key-value'
 import { noTelemetry } from '@spate/telemetry/telemetry'
 import { Consumer } from './consumer.ts'
 import { Feedback } from './domain/rank/feedback.ts'
+import { Partition } from './domain/partition.ts'
 import { RecommendState, type Interaction } from './domain/state.ts'
 import { FeatureCache } from './features/feature-cache.ts'
 import { Warmups } from './features/warmups.ts'
@@ -124,6 +125,7 @@ async function accepted(): Promise<Row> {
     publish: (topic, entries) => eventLog.publish(topic, entries),
     clock: systemClock,
     eventIdsMax: 500_000,
+    partition: new Partition(),
   })
   const bodies = [...bodiesOf(events)]
   const startMs = cpuMs()
@@ -153,7 +155,8 @@ main()
 `
 
 async function sent(how: 'a JSON list of 500 a call' | 'lines of JSON'): Promise<Row> {
-  const { url, running, stop, folder } = await startTestProgram({ telemetry: noTelemetry })
+  const program = await startTestProgram({ telemetry: noTelemetry })
+  const { url, running, folder } = program
   // It would train on the way: that has rows of its own.
   await running.engine.trainer.stop()
   const file = join(folder, 'bodies')
@@ -161,10 +164,11 @@ async function sent(how: 'a JSON list of 500 a call' | 'lines of JSON'): Promise
   const size = how === 'lines of JSON' ? '0' : '500'
   const startMs = cpuMs()
   const child = spawn(process.execPath, ['-e', sender, url, file, size], { stdio: 'inherit' })
-  const [code] = (await once(child, 'exit')) as [number]
-  while (code === 0 && running.engine.state.events < events) await systemClock.sleep(5)
+  await once(child, 'exit')
+  if (child.exitCode !== 0) throw new Error('the sender was refused')
+  while (running.engine.state.events < events) await systemClock.sleep(5)
   const row = rate(`end to end, ${how}`, events, cpuMs() - startMs)
-  await stop()
+  await program.stop()
   await rm(folder, { recursive: true })
   return row
 }

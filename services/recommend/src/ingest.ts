@@ -14,6 +14,7 @@ import {
 import type { Item } from './domain/catalogue.ts'
 import { EventMemory } from './domain/event-memory.ts'
 import { eventKinds, type Attributes, type EventKind } from './domain/history.ts'
+import type { Partition } from './domain/partition.ts'
 import type { Interaction } from './domain/state.ts'
 
 /** Topics this program writes and reads. */
@@ -44,6 +45,8 @@ export interface IngestOptions {
   /** Ids remembered to answer `duplicates`; the consumer checks again against the state's own. */
   readonly eventIdsMax: number
   readonly knownIds?: Iterable<number>
+  /** Users whose events are taken here. */
+  readonly partition: Partition
 }
 
 /** Clocks of callers may be this far ahead; the time of arrival is then taken. */
@@ -152,6 +155,7 @@ export class Ingest {
   /** Checks one event; throws `Fault('invalid_field')`. */
   interaction(body: unknown): Interaction {
     const given = this.#checkEvent.check(body)
+    this.#options.partition.require(given.userId)
     const nowMs = this.#options.clock.now()
     const timeMs = given.timestamp === undefined ? nowMs : timeOf(given.timestamp, 'timestamp')
     if (timeMs > nowMs + aheadMsMax)

@@ -53,7 +53,10 @@ export async function startRecommend(options: StartRecommendOptions): Promise<Ru
   const lifecycle = new Lifecycle({ clock, log })
   const state = (): { ready: boolean; detail: string } =>
     engine.ready
-      ? { ready: true, detail: `${engine.state.catalogue.size} items` }
+      ? {
+          ready: true,
+          detail: `${engine.state.catalogue.size} items, partition ${engine.partition.name}`,
+        }
       : { ready: false, detail: `reading the event log, ${engine.lag} entries to go` }
   const common = [
     ...healthRoutes({ state }, { clock, draining: () => lifecycle.state === 'draining' }),
@@ -120,10 +123,12 @@ function parts(engine: Engine): Pick<
   | 'warmups'
   | 'feedback'
   | 'model'
+  | 'partition'
 > & {
   readonly applied: () => Promise<void>
 } {
   const { recommender, ingest, state, served, trainer, features, warmups, feedback, model } = engine
+  const { partition } = engine
   const applied = (): Promise<void> => engine.applied()
   return {
     recommender,
@@ -135,6 +140,7 @@ function parts(engine: Engine): Pick<
     warmups,
     feedback,
     model,
+    partition,
     applied,
   }
 }

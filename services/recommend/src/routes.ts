@@ -50,7 +50,7 @@ export function recommendRoutes(parts: RouteParts): Route[] {
   ]
 }
 
-function recommendRoute({ recommender }: RouteParts): Route {
+function recommendRoute({ recommender, partition }: RouteParts): Route {
   return typedRoute({
     method: 'POST',
     path: '/recommend',
@@ -58,6 +58,7 @@ function recommendRoute({ recommender }: RouteParts): Route {
     summary: 'A list for a user, with the reason for each item',
     body: recommendBody,
     handler: async (request, { body }) => {
+      partition.require(body.userId)
       const query = {
         ...filtersOf(body),
         userId: body.userId,

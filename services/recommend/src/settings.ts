@@ -5,7 +5,7 @@ import {
   type ListenSettings,
   type RateLimitSettings,
 } from '@spate/http/settings'
-import { bytes, duration, integer, type TableOf } from '@spate/runtime/settings'
+import { bytes, duration, integer, text, type TableOf } from '@spate/runtime/settings'
 import { rankSettings, type RankSettings } from './rank-settings.ts'
 import { rerankSettings, type RerankSettings } from './rerank-settings.ts'
 
@@ -13,6 +13,7 @@ import { rerankSettings, type RerankSettings } from './rerank-settings.ts'
 export interface RecommendSettings
   extends ListenSettings, ListenLimits, RateLimitSettings, RerankSettings, RankSettings {
   readonly grpcPort: number
+  readonly partition: string
   readonly itemsMax: number
   readonly usersMax: number
   readonly eventsPerUserMax: number
@@ -41,6 +42,14 @@ export const recommendSettings: TableOf<RecommendSettings> = {
   ...rateLimitSettings,
   ...rankSettings,
   ...rerankSettings,
+  partition: text(
+    '0/1',
+    'Users this process keeps, of users spread over several: 1/4 is the second of four. Others are answered 421',
+    {
+      pattern: /^(?:0|[1-9]\d{0,2})\/(?:[1-9]\d{0,2}|1000)$/,
+      expected: 'the own number and the count, 0/4 to 3/4; at most 1000',
+    },
+  ),
   itemsMax: integer(1_000_000, 1, 10_000_000, 'Items held; events on further ones are refused'),
   usersMax: integer(
     1_000_000,

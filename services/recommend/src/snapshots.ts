@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly state: SavedState
   readonly feedback?: FeedbackState
   readonly offsets: Offsets
+  /** Whose state it is, as `Partition` names it; everybody's where absent. */
+  readonly partition?: string
 }
 
 /** A checkpoint as bytes, ready for the disk. */

@@ -152,14 +152,17 @@ export class RecommendState {
     if (placed.at >= 0) this.covisitation.observe(placed.history, placed.at)
   }
 
-  /** Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back. */
-  order(step: OrderStep): Applied {
+  /**
+   * Applies one step of an order: a reservation is a purchase and takes stock, an end gives it back.
+   * `counts`: false where the user is kept elsewhere and only the stock moves.
+   */
+  order(step: OrderStep, counts = true): Applied {
     if (!this.eventIds.admit(`${step.type} ${step.orderId}`)) return { kind: 'duplicate' }
     const item = this.catalogue.intern(step.productId)
     if (item === undefined) return { kind: 'catalogue_full' }
     if (step.type === 'order.reserved') {
       this.catalogue.moveStock(item, -step.quantity)
-      this.record(step.userId, item, step.atMs, 'purchase')
+      if (counts) this.record(step.userId, item, step.atMs, 'purchase')
     } else if (stockComesBack.has(step.type)) this.catalogue.moveStock(item, step.quantity)
     return { kind: 'applied' }
   }

@@ -4,18 +4,21 @@ import type { Route } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
 import { featuresBody, warmupBody } from '../contract.ts'
 import { putFeatures, shownFeatures, type FeatureParts } from './feature-answer.ts'
+import type { Partition } from '../domain/partition.ts'
 import type { Warmups } from './warmups.ts'
 
 /** What the feature routes stand on. */
 export interface FeatureRouteParts extends FeatureParts {
   readonly warmups: Warmups
+  /** Users that are kept here; `misdirected` for others. */
+  readonly partition: Partition
 }
 
 const warmupBytesMax = 8 * 1024 * 1024
 
 /** Routes that show, set and warm up features of users. */
 export function featureRoutes(parts: FeatureRouteParts): Route[] {
-  const { warmups } = parts
+  const { warmups, partition } = parts
   return [
     {
       method: 'GET',
@@ -24,6 +27,7 @@ export function featureRoutes(parts: FeatureRouteParts): Route[] {
       summary: 'What is known of a user, as the models see it now; defaults for a stranger',
       handler: async (request) => {
         const userId = request.params['userId'] ?? ''
+        partition.require(userId)
         return jsonResponse(200, await shownFeatures(parts, userId))
       },
     },
@@ -35,6 +39,7 @@ export function featureRoutes(parts: FeatureRouteParts): Route[] {
       body: featuresBody,
       handler: async (request, { body }) => {
         const userId = request.params['userId'] ?? ''
+        partition.require(userId)
         return jsonResponse(200, await putFeatures(parts, userId, body.features, request.context))
       },
     }),
@@ -46,8 +51,10 @@ export function featureRoutes(parts: FeatureRouteParts): Route[] {
       status: 202,
       body: warmupBody,
       bytesMax: warmupBytesMax,
-      handler: (request, { body }) =>
-        jsonResponse(202, warmups.start(body.userIds, request.context)),
+      handler: (request, { body }) => {
+        for (const userId of body.userIds) partition.require(userId)
+        return jsonResponse(202, warmups.start(body.userIds, request.context))
+      },
     }),
     {
       method: 'GET',

@@ -11,16 +11,16 @@ import { recommendSettings } from '../settings.ts'
 
 /**
  * A whole engine with its event log in a process of its own, for tests that kill it:
- * `node engine-process.ts FOLDER`. Writes its URL as one line; SIGTERM stops it in order, which
+ * `node engine-process.ts FOLDER [PARTITION]`. Writes its URL as one line; SIGTERM stops it in order, which
  * writes a snapshot.
  */
-const [folder = ''] = processHost.argv
+const [folder = '', partition = '0/1'] = processHost.argv
 const defaults = Object.fromEntries(
   Object.entries(recommendSettings).map(([name, row]) => [name, row.default]),
 ) as SettingsOf<typeof recommendSettings>
 const eventLog = await openEmbeddedEventLog({ folder: `${folder}/events`, clock: systemClock })
 const running = await startRecommend({
-  settings: { ...defaults, port: 0, grpcPort: 0, trainAfterEvents: 1_000_000 },
+  settings: { ...defaults, partition, port: 0, grpcPort: 0, trainAfterEvents: 1_000_000 },
   clock: systemClock,
   chance: systemChance,
   log: silentLog,

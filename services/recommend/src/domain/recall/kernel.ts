@@ -39,12 +39,7 @@ export interface Kernel {
 
 /** C -= A * B'. */
 export type Update = (
-  a: number,
-  b: number,
-  c: number,
-  tiles: number,
-  depth: number,
-  stride: number,
+  ...from: [a: number, b: number, c: number, tiles: number, depth: number, stride: number]
 ) => void
 
 const pageBytes = 65_536
