@@ -8,7 +8,7 @@ import {
   bucketsWritten,
   ExponentialHistogram,
 } from './exponential-histogram.ts'
-import { durationBounds } from './names.ts'
+import { durationBounds } from './metric-name.ts'
 
 const seed = 20_261_124
 

@@ -7,7 +7,8 @@ import {
   type Family,
   type GaugeSeries,
 } from './metrics.ts'
-import { metricNames, type MetricName } from './names.ts'
+import type { MetricName } from './metric-name.ts'
+import { metricNames } from './names.ts'
 
 /**
  * Metrics as OpenMetrics 1.0 text, named by the OpenTelemetry rules for Prometheus, with the short

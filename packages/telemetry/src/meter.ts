@@ -16,7 +16,7 @@ import type {
 } from '@opentelemetry/api'
 import type { AttributeGate } from './attributes.ts'
 import type { CounterSeries, Family, GaugeSeries, MetricRegistry } from './metrics.ts'
-import type { MetricKind, MetricName } from './names.ts'
+import type { MetricKind, MetricName } from './metric-name.ts'
 
 /** Instruments one meter may declare; later ones share a name for what is too many. */
 export const instrumentsMax = 1000

@@ -4,7 +4,8 @@ import { AttributeGate } from './attributes.ts'
 import { expose } from './exposition.ts'
 import { SpateMeter } from './meter.ts'
 import { MetricRegistry } from './metrics.ts'
-import { metricNames, type MetricName } from './names.ts'
+import type { MetricName } from './metric-name.ts'
+import { metricNames } from './names.ts'
 
 const name: MetricName = {
   name: 'test.things',

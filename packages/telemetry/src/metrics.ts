@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { PlainAttributes, PlainValue } from './attributes.ts'
 import { ExponentialHistogram } from './exponential-histogram.ts'
-import { durationBounds, type MetricName } from './names.ts'
+import { durationBounds, type MetricName } from './metric-name.ts'
 
 /**
  * Metrics held in the process: one family a name, one series a set of attributes. Code that records

@@ -42,6 +42,11 @@ export interface PurgeAnswer {
     /** Nodes that did not answer; they are told as soon as they are back. */
     readonly unreached: readonly string[]
   }
+  /** Absent where there is no shared tier. */
+  readonly shared?: {
+    /** Purges it has not heard of yet; it is told as soon as it is back. 0: no node can have the old from it. */
+    readonly owed: number
+  }
 }
 
 /** Entries of each top list where `top` says nothing. */
@@ -109,6 +114,19 @@ export interface CacheState {
     readonly evicted: number
     /** Objects whose bytes were not what was written. */
     readonly damaged: number
+  }
+  /** The shared tier as this node sees it; absent where there is none. */
+  readonly shared?: {
+    /** `open`: it failed and is left alone for a while; `away`: there is no connection. */
+    readonly state: 'closed' | 'open' | 'half-open' | 'away'
+    readonly hits: number
+    readonly misses: number
+    readonly errors: number
+    readonly skipped: number
+    readonly writes: number
+    readonly refused: number
+    readonly damaged: number
+    readonly owed: number
   }
   readonly transfers: number
 }

@@ -8,6 +8,7 @@ import { Forwarder } from './forwarder.ts'
 import { publishTierMetrics } from './store/tier-metrics.ts'
 import { Tiers } from './store/tiers.ts'
 import type { DiskTier } from './disk/disk-tier.ts'
+import type { SharedTier } from './shared-tier/shared-tier.ts'
 import { publishMetrics } from './metrics.ts'
 import type { Peers } from './peers/peers.ts'
 import type { EdgePolicy } from './policy.ts'
@@ -28,6 +29,8 @@ export interface EdgeOptions {
   readonly disk?: DiskTier | undefined
   /** Hears what an unsafe request made invalid here, so that others forget it too. */
   readonly onChanged?: ((what: Forgotten) => void) | undefined
+  /** Undefined where nothing is kept in a store of all nodes. */
+  readonly shared?: SharedTier | undefined
   /** Absent where this node is alone. */
   readonly peers?: Peers | undefined
   /** Where to count; a new one where absent. */
@@ -44,6 +47,7 @@ export interface EdgeOptions {
 /** One caching node without its ports: the handler and what stands behind it. */
 export class Edge {
   readonly store: Tiers
+  readonly shared: SharedTier | undefined
   readonly statistics: Statistics
   readonly traffic: Traffic
   readonly peers: Peers | undefined
@@ -58,13 +62,14 @@ export class Edge {
     const { clock, chance, telemetry, wholeAddresses = false } = options
     this.statistics = options.statistics ?? new Statistics()
     this.peers = options.peers
+    this.shared = options.shared
     this.sites = options.sites
     this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
     this.store = new Tiers(options.memoryBytesMax, options.disk)
     this.traffic = new Traffic({ clock, chance, wholeAddresses })
     const metrics = publishMetrics(telemetry, clock, this.statistics, this.traffic.totals)
-    publishTierMetrics(telemetry, this.store, this.statistics)
+    publishTierMetrics(telemetry, this)
     const now = (): number => clock.now()
     this.transfers = new Transfers({
       store: this.store,
@@ -79,6 +84,7 @@ export class Edge {
       sites: () => this.sites,
       peers: options.peers,
       onChanged: options.onChanged,
+      shared: options.shared,
       objectBytesMax: () => this.store.memory.objectBytesMax,
       transientBytesMax: () => this.transientBytesMax,
       now,
@@ -118,5 +124,6 @@ export class Edge {
     this.traffic.close()
     this.transfers.close()
     await this.store.disk?.close()
+    await this.shared?.close()
   }
 }

@@ -137,8 +137,8 @@ export class Forwarder {
       if (!outcome.reusable || !transfer.fill.fromStart) return undefined
       if (!outcome.selector || !selects(outcome.selector, job.fields)) return undefined
     }
-    if (outcome.kind === 'refreshed' && !selects(outcome.stored.selector, job.fields))
-      return undefined
+    const whole = outcome.kind === 'refreshed' || outcome.kind === 'found'
+    if (whole && !selects(outcome.stored.selector, job.fields)) return undefined
     return this.#answerOf(transfer, job, { collapsed: true })
   }
 
@@ -163,6 +163,13 @@ export class Forwarder {
           bits: job.bits,
           nowMs: this.#transfers.now(),
           told: { ...base, fwdStatus: 304, stored: true },
+        })
+      case 'found':
+        this.#transfers.statistics.sharedHit(outcome.stored.length)
+        return storedAnswer(outcome.stored, job.request, {
+          bits: job.bits,
+          nowMs: this.#transfers.now(),
+          told: { hit: true, detail: 'shared' },
         })
       case 'unidentified':
         // The origin's 304 spoke of something we do not have: ask again without conditions.
@@ -225,6 +232,7 @@ export class Forwarder {
   }
 
   #noteOutcome(job: Job, outcome: Outcome): void {
+    if (outcome.kind === 'found') return
     const nowMs = this.#transfers.now()
     const { key, request } = job
     if (outcome.kind === 'failed') {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { EventLog, Subscription } from '@spate/eventlog/event-log'
 import type { AdminToken } from '@spate/http/admin-token'
-import { healthRoutes } from '@spate/http/health'
+import { healthRoutes, type HealthChecks } from '@spate/http/health'
 import { listen, type Listener } from '@spate/http/listener'
 import { limitsOf, listenLimitSettings } from '@spate/http/listener-limits'
 import { metricsRoute } from '@spate/http/metrics-route'
@@ -19,6 +19,7 @@ import type { Log } from '@spate/runtime/log'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import { diskTierOf } from './disk/disk-settings.ts'
 import type { DiskTier } from './disk/disk-tier.ts'
+import { sharedTierOf } from './shared-tier/shared-settings.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
 import { OriginPool } from './origins/origin-pool.ts'
@@ -85,6 +86,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     onChanged: worker && ((what) => worker.changed(what)),
     wholeAddresses: options.wholeAddresses ?? false,
     node: { id: settings.nodeId ?? hostname(), region: settings.nodeRegion },
+    shared: sharedTierOf(settings, { clock, log }),
     clock,
     chance,
     telemetry,
@@ -96,7 +98,9 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   gate.take(settings)
   const reload = reloaderOf(options, { sites, edge, gate, names: nodes.names })
   const lifecycle = new Lifecycle({ clock, log })
-  const health = healthRoutes(() => originChecks(sites.origins), { clock })
+  const health = healthRoutes(() => ({ ...originChecks(sites.origins), ...sharedCheck(edge) }), {
+    clock,
+  })
   const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
   const origins = (): SiteKeeper['origins'] => sites.origins
   const warm = new WarmJobs(edge)
@@ -134,6 +138,13 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     upgrade: notHere,
     stop: async () => void (await lifecycle.stop()),
   }
+}
+
+/** The shared tier is never vital: without it the origin is asked more often. */
+function sharedCheck({ shared }: Edge): HealthChecks {
+  if (!shared) return {}
+  const { state } = shared.figures
+  return { shared: () => ({ ready: state === 'closed', optional: true, detail: state }) }
 }
 
 /** A process cannot replace itself behind its own port. */

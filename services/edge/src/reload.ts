@@ -11,7 +11,7 @@ export interface ReloadAnswer {
 
 /** Settings that need new ports, new memory or new connections of clients. */
 const fixed: ReadonlySet<string> = new Set(
-  'host port adminPort adminToken memoryBytesMax trustedProxies forwardedHeader workers upgradable peersName peersResolveMs peerConnectMs diskBytes diskObjectBytesMax diskObjectsMax diskPromoteBytesMax'.split(
+  'host port adminPort adminToken memoryBytesMax trustedProxies forwardedHeader workers upgradable peersName peersResolveMs peerConnectMs diskBytes diskObjectBytesMax diskObjectsMax diskPromoteBytesMax store redis sharedTtlMs sharedLookupMs sharedObjectBytesMax'.split(
     ' ',
   ),
 )

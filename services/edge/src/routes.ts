@@ -2,7 +2,7 @@ import { typedRoute } from '@spate/http/input'
 import { jsonResponse } from '@spate/http/problem'
 import type { Route } from '@spate/http/router'
 import { Fault } from '@spate/runtime/fault'
-import { explainQuery, purgeBody, purgeBytesMax } from './contract.ts'
+import { explainQuery, purgeBody, purgeBytesMax, type PurgeAnswer } from './contract.ts'
 import { explain } from './explain.ts'
 import type { Edge } from './edge.ts'
 import { purgeHopField, type PurgeFanOut } from './peers/purge-fan-out.ts'
@@ -41,12 +41,15 @@ export function adminRoutes({ edge, reload, fanOut }: AdminParts): Route[] {
           all,
           soft,
         }
-        const local = (): Promise<number> => edge.transfers.purgeForGood(order)
+        const hop = request.headers.has(purgeHopField)
+        const local = (): Promise<number> => edge.transfers.purgeForGood(order, hop)
         // A peer's purge is for this node; a client's for all of them.
-        if (!fanOut || request.headers.has(purgeHopField) || !fanOut.needed)
-          return jsonResponse(200, { purged: await local() })
+        if (!fanOut || hop || !fanOut.needed) {
+          const purged = await local()
+          return jsonResponse(200, { purged, ...sharedNews(edge) })
+        }
         const { purged, ...peers } = await fanOut.purge(body, local)
-        return jsonResponse(200, { purged, peers })
+        return jsonResponse(200, { purged, peers, ...sharedNews(edge) })
       },
     }),
     typedRoute({
@@ -68,6 +71,11 @@ export function adminRoutes({ edge, reload, fanOut }: AdminParts): Route[] {
       handler: () => jsonResponse(200, reloadOrRefuse(reload)),
     },
   ]
+}
+
+/** What the shared tier has not heard of yet; nothing where there is none. */
+function sharedNews({ shared }: Edge): Pick<PurgeAnswer, 'shared'> {
+  return shared ? { shared: { owed: shared.figures.owed } } : {}
 }
 
 /** Bad settings are the caller's affair here: 422 with every field, not a fault of this node. */

@@ -24,6 +24,7 @@ import {
 } from './sites/settings.ts'
 import { peerSettings, type PeerSettings } from './peers/settings.ts'
 import { diskSettings, type DiskSettings } from './disk/disk-settings.ts'
+import { sharedSettings, type SharedSettings } from './shared-tier/shared-settings.ts'
 
 /** Settings of an edge node. */
 export interface EdgeSettings
@@ -34,6 +35,7 @@ export interface EdgeSettings
     OriginSettings,
     CachingSettings,
     DiskSettings,
+    SharedSettings,
     PeerSettings {
   readonly adminPort: number
   readonly nodeId: string | undefined
@@ -57,6 +59,7 @@ export const edgeSettings: TableOf<EdgeSettings> = {
   ...rateLimitSettings,
   ...listenLimitSettings,
   ...diskSettings,
+  ...sharedSettings,
   ...peerSettings,
   adminPort: integer(
     8070,

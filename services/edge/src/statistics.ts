@@ -25,6 +25,13 @@ export class Statistics {
     this.bytesFromCache += bytes
   }
 
+  /** A miss of this node that the shared tier had: a hit after all. */
+  sharedHit(bytes: number): void {
+    this.misses--
+    this.hits++
+    this.bytesFromCache += bytes
+  }
+
   staleHit(bytes: number): void {
     this.hit(bytes)
     this.staleHits++

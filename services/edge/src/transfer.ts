@@ -29,6 +29,7 @@ import type { FieldSource } from './domain/fields.ts'
 import type { Spill } from './disk/spill.ts'
 import { Fill } from './fill.ts'
 import type { EdgePolicy } from './policy.ts'
+import type { Stamp } from './shared-tier/purge-log.ts'
 import type { StoredResponse } from './store/stored-response.ts'
 
 /** What the origin said, as far as those who wait are concerned. */
@@ -48,6 +49,8 @@ export type Outcome =
       readonly why: string | undefined
     }
   | { readonly kind: 'refreshed'; readonly stored: StoredResponse }
+  /** Another node had asked before: it came from the shared tier. */
+  | { readonly kind: 'found'; readonly stored: StoredResponse }
   /** The origin spoke of something else than what was asked about: ask again without conditions. */
   | { readonly kind: 'unidentified' }
   | { readonly kind: 'failed'; readonly fault: Fault; readonly status: number | undefined }
@@ -87,6 +90,8 @@ export interface TransferHost {
   /** Called with every final answer before anything of it is stored. */
   answered(transfer: Transfer, response: ReceivedResponse): void
   refreshed(stored: StoredResponse, headers: FieldList, timing: Timing): void
+  /** Offers what the origin has just said to the other nodes. */
+  share(transfer: Transfer, stored: StoredResponse): void
   complete(transfer: Transfer, kept: Kept): void
 }
 
@@ -111,6 +116,8 @@ export class Transfer {
   settled: Outcome | undefined
   /** Set by a purge or an invalidation: it may be served to those who wait, never stored. */
   doomed = false
+  /** Where the purges of all nodes stood before the origin was asked; without it other nodes are not given the answer. */
+  stamp: Stamp | undefined
   /** Order of purges at the time it began. */
   readonly epoch: number
   readonly interimListeners: Set<(status: number, headers: FieldList) => void> = new Set()
@@ -163,6 +170,12 @@ export class Transfer {
     this.fill.end()
   }
 
+  /** The shared tier had it: nobody asks the origin. */
+  found(stored: StoredResponse): void {
+    this.#settle({ kind: 'found', stored })
+    this.fill.end()
+  }
+
   fail(fault: Fault): void {
     this.fill.fail(fault)
     this.#settle({ kind: 'failed', fault, status: undefined })
@@ -210,6 +223,7 @@ export class Transfer {
       withoutFields(headers, new Set(['age'])),
       timingOf(merged, effective, lifetime, this.asked.policy.storing.doubtfulAge),
     )
+    if (!this.doomed) this.#host.share(this, stored)
     this.#settle({ kind: 'refreshed', stored })
   }
 

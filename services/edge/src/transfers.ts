@@ -1,4 +1,5 @@
 import type { Request } from '@spate/http/exchange'
+import { Fault } from '@spate/runtime/fault'
 import { headAgrees, stronglyEqual, updatedFields } from './domain/validation.ts'
 import { cacheKey, canonicalHost } from './domain/cache-key.ts'
 import { selectingValues, selects } from './domain/vary.ts'
@@ -14,7 +15,7 @@ import { invalidated } from './domain/invalidation.ts'
 import type { StoringRules } from './domain/storing.ts'
 import { tagsOf } from './domain/tags.ts'
 import { effectiveDirectives } from './domain/targeted-control.ts'
-import type { Origin, OriginRequest } from './origins/origin.ts'
+import type { Origin, OriginExchange, OriginRequest } from './origins/origin.ts'
 import { peerField } from './peers/peer-mark.ts'
 import type { Peers } from './peers/peers.ts'
 import type { OriginSpans } from './origins/origin-spans.ts'
@@ -24,6 +25,8 @@ import { Purger } from './store/purge.ts'
 import { emptyOrder, type PurgeOrder } from './store/response-index.ts'
 import type { Tiers } from './store/tiers.ts'
 import { Spill } from './disk/spill.ts'
+import type { SharedTier } from './shared-tier/shared-tier.ts'
+import { LateExchange } from './shared-tier/late-exchange.ts'
 import type { Statistics } from './statistics.ts'
 import { StoredResponse } from './store/stored-response.ts'
 import { Transfer, type Asked, type Kept, type Outcome, type TransferHost } from './transfer.ts'
@@ -45,10 +48,20 @@ export interface TransfersParts {
   /** Absent where this node is alone. */
   readonly peers?: Peers | undefined
   readonly onChanged?: ((what: Forgotten) => void) | undefined
+  /** Absent where no store of all nodes is asked. */
+  readonly shared?: SharedTier | undefined
   readonly objectBytesMax: () => number
   /** Bytes all bodies on their way into the store may hold together. */
   readonly transientBytesMax: () => number
   readonly now: () => number
+}
+
+/** How to send one. */
+interface Way {
+  readonly request: OriginRequest
+  readonly span: Request
+  /** True where others may have the answer too. */
+  readonly shared: boolean
 }
 
 /** All transfers under way: who may join which, what is stored, what a purge forbids. */
@@ -110,15 +123,9 @@ export class Transfers implements TransferHost {
   }
 
   /** Sends `asked` to the origin. */
-  begin(
-    asked: Asked,
-    how: { readonly request: OriginRequest; readonly span: Request; readonly shared: boolean },
-  ): Transfer {
-    const { spans, statistics } = this.#parts
+  begin(asked: Asked, how: Way): Transfer {
+    const { shared } = this.#parts
     const transfer = new Transfer(asked, this, this.purger.epoch)
-    const traced = spans.begin(how.request, how.span)
-    const origin = this.#routeOf(asked, how)
-    if (origin === asked.policy.origin) statistics.originRequests++
     this.#all.add(transfer)
     if (how.shared) this.#openUp(transfer)
     transfer.fill.onSettled = () => {
@@ -126,8 +133,49 @@ export class Transfers implements TransferHost {
       this.#shut(transfer)
       this.purger.settled()
     }
-    transfer.fill.attach(origin.send(traced.request, traced.sink(transfer)))
+    const asksShared = shared && how.shared && !asked.completing
+    transfer.fill.attach(
+      asksShared ? this.#sharedFirst(shared, transfer, how) : this.#send(transfer, how),
+    )
     return transfer
+  }
+
+  #send(transfer: Transfer, how: Way): OriginExchange {
+    const { spans, statistics } = this.#parts
+    const { asked } = transfer
+    const traced = spans.begin(how.request, how.span)
+    const origin = this.#routeOf(asked, how)
+    if (origin === asked.policy.origin) statistics.originRequests++
+    // The node that asks the origin itself writes what it says.
+    else transfer.stamp = undefined
+    return origin.send(traced.request, traced.sink(transfer))
+  }
+
+  /** Asks the shared tier, and the origin where that has nothing. */
+  #sharedFirst(shared: SharedTier, transfer: Transfer, how: Way): OriginExchange {
+    const exchange = new LateExchange()
+    const ask = async (): Promise<void> => {
+      const answer = await shared.find(transfer.asked)
+      if (exchange.aborted) return
+      if (answer.kind === 'found') this.#found(transfer, answer.stored)
+      else {
+        transfer.stamp = answer.stamp
+        exchange.attach(this.#send(transfer, how))
+      }
+    }
+    // Owner: the transfer, which hears of every failure.
+    ask().catch((caught: unknown) => transfer.fail(Fault.from(caught)))
+    return exchange
+  }
+
+  #found(transfer: Transfer, stored: StoredResponse): void {
+    // Purged while it was on its way: those who wait may have it, nobody else.
+    if (this.purger.admits(transfer, stored.tags)) this.#parts.store.put(stored)
+    transfer.found(stored)
+  }
+
+  share({ stamp }: Transfer, stored: StoredResponse): void {
+    if (stamp) this.#parts.shared?.write(stored, stamp)
   }
 
   /** What others may have too is asked of the node that owns it; the rest of the origin itself. */
@@ -156,6 +204,7 @@ export class Transfers implements TransferHost {
     } else if (admitted) {
       const made = new StoredResponse({ key, host, tags, ...rest, body })
       store.put(made.partial ? this.#joined(made) : made)
+      this.share(transfer, made)
     }
   }
 
@@ -204,17 +253,28 @@ export class Transfers implements TransferHost {
     this.#parts.onChanged?.({ keys, urls, all: false })
   }
 
-  /** Carries out a purge; returns how many responses it found. */
+  /** Carries out a purge on this node and soon in the shared tier; returns how many responses this node had. */
   purge(order: PurgeOrder): number {
-    const count = this.purger.purge(order, this.now())
-    this.statistics.purged += count
+    // Owner: the tier, which gives nothing of it to this node from now on and tells the others.
+    void this.#parts.shared?.purge(order)
+    return this.purgeHere(order)
+  }
+
+  /**
+   * As `purge`; resolves once nothing of it can come back to this node, whatever happens. `told`:
+   * another node tells the shared tier.
+   */
+  async purgeForGood(order: PurgeOrder, told = false): Promise<number> {
+    const count = this.purgeHere(order)
+    const { store, shared } = this.#parts
+    await Promise.all([store.disk?.durable(), told ? undefined : shared?.purge(order)])
     return count
   }
 
-  /** As `purge`; resolves once nothing of it can come back, whatever happens. */
-  async purgeForGood(order: PurgeOrder): Promise<number> {
-    const count = this.purge(order)
-    await this.#parts.store.disk?.durable()
+  /** Carries out a purge on this node alone: another one tells the shared tier. */
+  purgeHere(order: PurgeOrder): number {
+    const count = this.purger.purge(order, this.now())
+    this.statistics.purged += count
     return count
   }
 

@@ -110,13 +110,17 @@ function totals(edge: Edge, origins: ReadonlyMap<string, OriginSet>): StatsAnswe
   }
 }
 
-function stateOf({ store, transfers }: Edge, origins: ReadonlyMap<string, OriginSet>): CacheState {
+function stateOf(
+  { store, shared, transfers }: Edge,
+  origins: ReadonlyMap<string, OriginSet>,
+): CacheState {
   return {
     origins: [...origins].flatMap(([site, { members, retried, hedged }]) =>
       members.map(({ figures }) => ({ site, ...figures, retried, hedged })),
     ),
     memory: store.memory.figures,
     ...(store.disk ? { disk: store.disk.figures } : {}),
+    ...(shared ? { shared: shared.figures } : {}),
     transfers: transfers.size,
   }
 }

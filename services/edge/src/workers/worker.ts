@@ -164,7 +164,7 @@ export class Worker {
       case 'begin':
         return
       case 'forget':
-        edge.transfers.purge({
+        edge.transfers.purgeHere({
           ...emptyOrder,
           keys: [...told.keys, ...told.urls.flatMap((url) => edge.keysOfUrl(url))],
           all: told.all,
