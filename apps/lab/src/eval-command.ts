@@ -10,7 +10,7 @@ import {
   toggle,
   type TableOf,
 } from '@spate/runtime/settings'
-import { readDataFile } from '@spate/recommend/data-set'
+import { readDataFile, type SkippedLine } from '@spate/recommend/data-set'
 import { evaluate, type Evaluation, type EvaluateOptions } from '@spate/recommend/evaluation'
 import { trainInWorker, trainingDefaults } from '@spate/recommend/training'
 
@@ -100,6 +100,10 @@ export function refused(caught: unknown, host: Host): number {
     host.writeError(`there is no file ${path}\n`)
     return 2
   }
+  if (caught instanceof Error && 'code' in caught && caught.code === 'EISDIR') {
+    host.writeError('a file is needed, and a folder was given\n')
+    return 2
+  }
   const fault = Fault.from(caught)
   const cause = fault.cause instanceof Error ? `: ${fault.cause.message}` : ''
   host.writeError(`${fault.message}${cause}\n`)
@@ -141,7 +145,15 @@ function written(result: Evaluation): string {
     `validation cut: ${JSON.stringify(result.task)}, repeats ${result.repeatShare.toFixed(3)}; chosen on TRAIN:`,
     ...blend,
     `lines left out: ${result.skipped.train} of TRAIN, ${result.skipped.test} of TEST`,
+    ...skippedTexts('TRAIN ', result.skippedLines.train),
+    ...skippedTexts('TEST ', result.skippedLines.test),
+    'seed none: nothing is drawn, the same files give the same figures',
     `sha256 train ${result.sha256.train}`,
     `sha256 test  ${result.sha256.test}`,
   ].join('\n')}\n`
+}
+
+/** One line of text for each line that was left out. */
+export function skippedTexts(side: string, lines: readonly SkippedLine[]): string[] {
+  return lines.map(({ line, why }) => `  ${side}line ${line}: ${why}`)
 }

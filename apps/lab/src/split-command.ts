@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises'
 import { SeededChance } from '@spate/runtime/chance'
 import type { Command, CommandContext } from '@spate/runtime/command'
-import { Fault } from '@spate/runtime/fault'
+import { Fault, shown } from '@spate/runtime/fault'
 import { choice, decimal, duration, integer, text, type TableOf } from '@spate/runtime/settings'
 import { readCsvFile } from '@spate/recommend/csv'
-import { sha256Of, type DataRow } from '@spate/recommend/data-set'
+import { sha256Of, SkippedLines, type DataRow, type SkippedLine } from '@spate/recommend/data-set'
 import { splitRows, type SplitRule } from '@spate/recommend/split'
-import { refused } from './eval-command.ts'
+import { refused, skippedTexts } from './eval-command.ts'
 import { findColumns, readId, readTime, type ImportColumns } from './import-columns.ts'
 
 /** Flags of `spate split`. */
@@ -69,7 +69,7 @@ async function run(context: CommandContext<TableOf<SplitSettings>>): Promise<num
     return 2
   }
   try {
-    const { rows, left, timed, weighted } = await readRows(path, given)
+    const { rows, skipped, timed, weighted } = await readRows(path, given)
     if (given.by === 'temporal' && !timed)
       throw new Fault('invalid_field', 'a temporal split needs a time column: name it with --time')
     const { train, test } = splitRows(rows, ruleOf(given))
@@ -83,7 +83,9 @@ async function run(context: CommandContext<TableOf<SplitSettings>>): Promise<num
     const report = {
       train: { file: given.train, ...(await factsOf(given.train, train)) },
       test: { file: given.test, ...(await factsOf(given.test, test)) },
-      left,
+      left: skipped.count,
+      leftLines: skipped.first,
+      itemPattern: given.itemPattern,
       seed: given.by === 'random' ? given.seed : undefined,
     }
     host.write(json ? `${JSON.stringify(report)}\n` : written(report))
@@ -104,14 +106,19 @@ function ruleOf(given: SplitSettings): SplitRule {
 async function readRows(
   path: string,
   given: SplitSettings,
-): Promise<{ rows: DataRow[]; left: number; timed: boolean; weighted: boolean }> {
+): Promise<{
+  rows: DataRow[]
+  skipped: SkippedLines
+  timed: boolean
+  weighted: boolean
+}> {
   const rows: DataRow[] = []
   const pattern = given.itemPattern === undefined ? undefined : readPattern(given.itemPattern)
   let columns: ImportColumns | undefined
-  let left = 0
+  const skipped = new SkippedLines()
   for await (const row of readCsvFile(path)) {
     if (row.kind === 'broken') {
-      left++
+      skipped.take(row.line, row.why)
       continue
     }
     if (!columns) {
@@ -119,13 +126,13 @@ async function readRows(
       continue
     }
     const read = readRow(row.fields, columns, pattern)
-    if (read) rows.push(read)
-    else left++
+    if (typeof read === 'string') skipped.take(row.line, read)
+    else rows.push(read)
   }
   if (!columns) throw new Fault('invalid_request', `${path} is empty`)
   return {
     rows,
-    left,
+    skipped,
     timed: columns.time !== undefined,
     weighted: columns.weight !== undefined,
   }
@@ -145,15 +152,19 @@ function readRow(
   fields: readonly string[],
   columns: ImportColumns,
   pattern: RegExp | undefined,
-): DataRow | undefined {
+): DataRow | string {
   const user = readId(fields[columns.user] ?? '')
   const item = readId(fields[columns.item] ?? '')
-  if (user === '' || item === '' || (pattern && !pattern.test(item))) return undefined
-  if (columns.quantity !== undefined && !(Number(fields[columns.quantity]) > 0)) return undefined
+  if (user === '' || item === '') return `no ${user === '' ? 'user' : 'item'}`
+  if (pattern && !pattern.test(item)) return `item ${shown(item)} is none that is wanted`
+  if (columns.quantity !== undefined && !(Number(fields[columns.quantity]) > 0))
+    return `quantity ${shown(fields[columns.quantity])} is not above 0`
   const timeMs = columns.time === undefined ? undefined : readTime(fields[columns.time] ?? '')
-  if (columns.time !== undefined && timeMs === undefined) return undefined
+  if (columns.time !== undefined && timeMs === undefined)
+    return `${shown(fields[columns.time])} is no time`
   const weight = columns.weight === undefined ? 1 : Number(fields[columns.weight])
-  return weight > 0 ? { user, item, timeMs, weight } : undefined
+  if (!(weight > 0)) return `weight ${shown(fields[columns.weight ?? -1])} is not above 0`
+  return { user, item, timeMs, weight }
 }
 
 async function writeRows(
@@ -204,10 +215,17 @@ function written(report: {
   readonly train: SideFacts & { readonly file: string }
   readonly test: SideFacts & { readonly file: string }
   readonly left: number
+  readonly leftLines: readonly SkippedLine[]
+  readonly itemPattern: string | undefined
   readonly seed: number | undefined
 }): string {
   const side = (name: string, facts: SideFacts & { readonly file: string }): string =>
     `${name} ${facts.file}: ${facts.lines} lines, ${facts.users} users, ${facts.items} items\n  sha256 ${facts.sha256}\n`
-  const seed = report.seed === undefined ? '' : `seed ${report.seed}\n`
-  return `${side('TRAIN', report.train)}${side('TEST ', report.test)}lines left out ${report.left}\n${seed}`
+  const lines = [
+    `lines left out ${report.left}${report.left > 0 ? ', the first of them:' : ''}`,
+    ...skippedTexts('', report.leftLines),
+    ...(report.itemPattern === undefined ? [] : [`items kept: ${report.itemPattern}`]),
+    ...(report.seed === undefined ? [] : [`seed ${report.seed}`]),
+  ]
+  return `${side('TRAIN', report.train)}${side('TEST ', report.test)}${lines.join('\n')}\n`
 }

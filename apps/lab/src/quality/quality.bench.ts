@@ -33,6 +33,7 @@ async function rowOf(shape: Shape, excludeSeen: boolean): Promise<BenchRow> {
     timed: shape.timed,
     sha256: '',
     skipped: 0,
+    skippedLines: [],
   })
   const { engine, baselines } = await compare(
     { train: file(shape.train), test: file(shape.test) },

@@ -18,6 +18,7 @@ for (const name of quick)
         timed: shape.timed,
         sha256: '',
         skipped: 0,
+        skippedLines: [],
       })
       const { engine, baselines } = await compare(
         { train: file(shape.train), test: file(shape.test) },

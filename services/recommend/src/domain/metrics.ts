@@ -32,8 +32,8 @@ export interface Interval {
 }
 
 /**
- * Mean and normal 95 % interval of one figure a user; for shares of 0 and 1 (`binary`) the Wilson
- * interval, which stays within [0, 1].
+ * Mean and normal 95 % interval of one figure a user, cut at 0 and 1; for shares of 0 and 1 (`binary`)
+ * the Wilson interval.
  */
 export function interval(values: Float64Array, binary = false): Interval {
   const count = values.length
@@ -51,5 +51,5 @@ export function interval(values: Float64Array, binary = false): Interval {
   let squares = 0
   for (const value of values) squares += (value - mean) ** 2
   const half = count < 2 ? 0 : 1.96 * Math.sqrt(squares / (count - 1) / count)
-  return { value: mean, low: mean - half, high: mean + half }
+  return { value: mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half) }
 }

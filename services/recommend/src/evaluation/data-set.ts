@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Fault } from '@spate/runtime/fault'
+import { Fault, shown } from '@spate/runtime/fault'
 import type { Interactions } from '../domain/recall/interactions.ts'
 import { openBytes, readCsv } from '../csv.ts'
 
@@ -20,16 +20,42 @@ export interface DataFile {
   readonly sha256: string
   /** Lines left out because they could not be read or said nothing (weight not above 0). */
   readonly skipped: number
+  /** The first of them, with the reason. */
+  readonly skippedLines: readonly SkippedLine[]
 }
+
+/** A line that was left out. */
+export interface SkippedLine {
+  /** Place in the file; the header is 1. */
+  readonly line: number
+  readonly why: string
+}
+
+/** Counts lines that are left out and keeps the first ten. */
+export class SkippedLines {
+  readonly first: SkippedLine[] = []
+  #count = 0
+
+  get count(): number {
+    return this.#count
+  }
+
+  take(line: number, why: string): void {
+    this.#count++
+    if (this.first.length < skippedShownMax) this.first.push({ line, why })
+  }
+}
+
+const skippedShownMax = 10
 
 /** Reads `user,item[,timestamp][,weight]`, packed or not, in order of lines. */
 export async function readDataFile(path: string): Promise<DataFile> {
   const rows: DataRow[] = []
-  let skipped = 0
+  const skipped = new SkippedLines()
   let columns: Columns | undefined
   for await (const row of readCsv(openBytes(path))) {
     if (row.kind === 'broken') {
-      skipped++
+      skipped.take(row.line, row.why)
       continue
     }
     if (!columns) {
@@ -37,11 +63,17 @@ export async function readDataFile(path: string): Promise<DataFile> {
       continue
     }
     const read = readRow(row.fields, columns)
-    if (read) rows.push(read)
-    else skipped++
+    if (typeof read === 'string') skipped.take(row.line, read)
+    else rows.push(read)
   }
   if (!columns) throw new Fault('invalid_request', `${path} is empty`)
-  return { rows, timed: columns.time >= 0, sha256: await sha256Of(path), skipped }
+  return {
+    rows,
+    timed: columns.time >= 0,
+    sha256: await sha256Of(path),
+    skipped: skipped.count,
+    skippedLines: skipped.first,
+  }
 }
 
 /** SHA-256 of a file's bytes, in hex. */
@@ -71,18 +103,21 @@ function columnsOf(header: readonly string[], path: string): Columns {
   if (columns.user < 0 || columns.item < 0)
     throw new Fault(
       'invalid_field',
-      `${path}: the header needs the columns user and item, it has ${header.slice(0, 10).join(', ')}`,
+      `${path}: the header needs the columns user and item, it has ${header.slice(0, 10).map(shown).join(', ')}`,
     )
   return columns
 }
 
-function readRow(fields: readonly string[], columns: Columns): DataRow | undefined {
+/** The line, or why it is left out. */
+function readRow(fields: readonly string[], columns: Columns): DataRow | string {
   const user = fields[columns.user]?.trim() ?? ''
   const item = fields[columns.item]?.trim() ?? ''
   const weight = columns.weight < 0 ? 1 : Number(fields[columns.weight])
   const timeMs = columns.time < 0 ? undefined : timeOf(fields[columns.time] ?? '')
-  if (user === '' || item === '' || !(weight > 0)) return undefined
-  if (columns.time >= 0 && timeMs === undefined) return undefined
+  if (user === '' || item === '') return `no ${user === '' ? 'user' : 'item'}`
+  if (!(weight > 0)) return `weight ${shown(fields[columns.weight])} is not above 0`
+  if (columns.time >= 0 && timeMs === undefined)
+    return `timestamp ${shown(fields[columns.time])} is no time`
   return { user, item, timeMs, weight }
 }
 

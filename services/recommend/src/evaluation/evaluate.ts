@@ -1,3 +1,4 @@
+import { Fault } from '@spate/runtime/fault'
 import { addNormalised, topOf, type Blend } from '../domain/recall/blend.ts'
 import type { Interactions } from '../domain/recall/interactions.ts'
 import { isPersonal, speak, type Asker, type Knowledge } from '../domain/recall/knowledge.ts'
@@ -10,7 +11,7 @@ import {
   type Trained,
   type TrainingOptions,
 } from '../domain/learn/training.ts'
-import { Names, toInteractions, type DataFile } from './data-set.ts'
+import { Names, toInteractions, type DataFile, type SkippedLine } from './data-set.ts'
 import { inferTask } from './infer-task.ts'
 import { itemCounts, ListShapes, type ListShape } from './list-shapes.ts'
 
@@ -32,7 +33,7 @@ export interface EvaluateOptions {
 
 /** What an evaluation found. */
 export interface Evaluation {
-  /** `hr@10`, `recall@10`, `ndcg@10`, for each k: over the users of TEST that TRAIN knows. */
+  /** `hr@10`, `recall@10`, `ndcg@10`, for each k: over the users of TEST that TRAIN knows; over all where it knows none. */
   readonly metrics: Readonly<Record<string, Interval>>
   /** The same over all users of TEST, strangers included. */
   readonly metricsAllUsers: Readonly<Record<string, Interval>>
@@ -52,11 +53,19 @@ export interface Evaluation {
   readonly coldUsers: number
   readonly sha256: { readonly train: string; readonly test: string }
   readonly skipped: { readonly train: number; readonly test: number }
+  /** The first lines left out, with their reasons. */
+  readonly skippedLines: {
+    readonly train: readonly SkippedLine[]
+    readonly test: readonly SkippedLine[]
+  }
 }
 
 /** Trains on TRAIN, ranks all items for each user of TEST, and counts what was found. */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { train, test, trainer, elapsed } = options
+  for (const [side, { rows }] of Object.entries({ TRAIN: train, TEST: test }))
+    if (rows.length === 0)
+      throw new Fault('invalid_request', `${side} has no line with a user and an item`)
   const users = new Names()
   const items = new Names()
   const interactions = toInteractions(train.rows, users, items)
@@ -80,6 +89,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     repeatShare: trained.repeatShare,
     sha256: { train: train.sha256, test: test.sha256 },
     skipped: { train: train.skipped, test: test.skipped },
+    skippedLines: { train: train.skippedLines, test: test.skippedLines },
   }
 }
 
@@ -132,11 +142,11 @@ function rankAll(
     outcomes.push({ events: history.items.length, wanted, ndcg: listFigures(ranks, most).ndcg })
   }
   return {
-    metrics: intervals(sums),
+    metrics: intervals(sums.size > 0 ? sums : allSums),
     metricsAllUsers: intervals(allSums),
     slices: slicesOf(outcomes, interactions),
     lists: shape.figures(),
-    users: outcomes.length - coldUsers,
+    users: sums.size > 0 ? outcomes.length - coldUsers : outcomes.length,
     coldUsers,
   }
 }
