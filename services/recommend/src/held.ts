@@ -1,5 +1,6 @@
 import { metricNames } from '@spate/telemetry/names'
 import type { MetricRegistry } from '@spate/telemetry/metrics'
+import type { Feedback } from './domain/rank/feedback.ts'
 import type { RecommendState } from './domain/state.ts'
 import type { FeatureCache } from './features/feature-cache.ts'
 
@@ -7,10 +8,14 @@ import type { FeatureCache } from './features/feature-cache.ts'
 export interface HeldParts {
   readonly state: RecommendState
   readonly features: FeatureCache
+  readonly feedback: Feedback
 }
 
 /** What each bounded structure holds now. */
-export function heldBy({ state }: Pick<HeldParts, 'state'>): Readonly<Record<string, number>> {
+export function heldBy({
+  state,
+  feedback,
+}: Pick<HeldParts, 'state' | 'feedback'>): Readonly<Record<string, number>> {
   return {
     items: state.catalogue.size,
     users: state.histories.users,
@@ -19,17 +24,31 @@ export function heldBy({ state }: Pick<HeldParts, 'state'>): Readonly<Record<str
     pairs: state.covisitation.pairs,
     content_terms: state.content.terms,
     latest: state.latest.size,
+    served_lists: feedback.ranker.lists,
+    early_lists: feedback.early.held,
+    arms: feedback.arms.size,
+    experiment_users: feedback.experiments.users,
+    choices: feedback.experiments.choices.held,
   }
 }
 
 /** What had to make room in each, or was turned away, since this process began. */
-export function evictedFrom({ state }: Pick<HeldParts, 'state'>): Readonly<Record<string, number>> {
+export function evictedFrom({
+  state,
+  feedback,
+}: Pick<HeldParts, 'state' | 'feedback'>): Readonly<Record<string, number>> {
   return {
     items: state.catalogue.refused,
     users: state.histories.evictions,
     events: state.histories.eventsDropped,
     event_ids: state.eventIds.forgotten,
     pairs: state.covisitation.pairsDropped,
+    content_terms: state.content.termsRefused,
+    served_lists: feedback.ranker.listsDropped,
+    early_lists: feedback.early.dropped,
+    arms: feedback.arms.evicted,
+    experiment_users: feedback.experiments.usersRefused,
+    choices: feedback.experiments.choices.dropped,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BenchTable } from '@spate/runtime/bench'
 import { SeededChance } from '@spate/runtime/chance'
 import { memoryBytes } from '@spate/runtime/host'
+import { Feedback } from './domain/rank/feedback.ts'
 import { RecommendState } from './domain/state.ts'
 import { evictedFrom, heldBy } from './held.ts'
 
@@ -12,6 +13,7 @@ const dayMs = 86_400_000
 /** Two replayed days of a full engine: what the second one adds is growth. */
 export async function run(): Promise<BenchTable> {
   const state = new RecommendState(limits)
+  const feedback = new Feedback()
   const chance = new SeededChance(24)
   const rows: BenchTable['rows'][number][] = []
   let fullBytes = 0
@@ -34,8 +36,11 @@ export async function run(): Promise<BenchTable> {
       figures: {
         'MB held': Number((bytes / 1e6).toFixed(2)),
         'growth %': Number((100 * (bytes / fullBytes - 1)).toFixed(2)),
-        ...heldBy({ state }),
-        evicted: Object.values(evictedFrom({ state })).reduce((sum, count) => sum + count, 0),
+        ...heldBy({ state, feedback }),
+        evicted: Object.values(evictedFrom({ state, feedback })).reduce(
+          (sum, count) => sum + count,
+          0,
+        ),
       },
     })
   }

@@ -9,9 +9,9 @@ import { ratioOf, sampleRatio, wilson, type Estimate } from './statistics.ts'
 /** Experiments kept; stopped ones make room first. */
 export const experimentsMax = 100
 /** Users whose outcomes are told apart, by variant; those beyond are not counted. */
-const usersMax = 100_000
+export const experimentUsersMax = 100_000
 /** Choices kept for estimates of other policies; the oldest make room. */
-const choicesMax = 50_000
+export const choicesMax = 50_000
 
 type Unit = [lists: number, clicks: number, bought: number]
 
@@ -60,6 +60,8 @@ export class ExperimentBook {
   readonly #units = new Map<string, Map<string, Unit>>()
   readonly #choices: Choice[]
   readonly #byList = new Map<string, Choice[]>()
+  #usersRefused = 0
+  #choicesDropped = 0
 
   constructor(saved?: ExperimentBookState) {
     for (const each of saved?.experiments ?? []) this.#experiments.set(each.name, each)
@@ -86,8 +88,28 @@ export class ExperimentBook {
   put(experiment: Experiment): void {
     this.#experiments.set(experiment.name, experiment)
     if (this.#experiments.size <= experimentsMax) return
-    const stopped = this.experiments.find(({ status }) => status === 'stopped')
-    if (stopped) this.#experiments.delete(stopped.name)
+    // Where none is stopped there is no room for another.
+    const gone = this.experiments.find(({ status }) => status === 'stopped') ?? experiment
+    this.#experiments.delete(gone.name)
+    for (const key of this.#units.keys())
+      if (key.startsWith(keyOf(gone.name, ''))) this.#units.delete(key)
+  }
+
+  /** Users told apart now, over all variants. */
+  get users(): number {
+    let users = 0
+    for (const each of this.#units.values()) users += each.size
+    return users
+  }
+
+  /** Outcomes that were not counted because their variant had users enough. */
+  get usersRefused(): number {
+    return this.#usersRefused
+  }
+
+  /** Choices kept now, and those that had to make room. */
+  get choices(): { readonly held: number; readonly dropped: number } {
+    return { held: this.#choices.length, dropped: this.#choicesDropped }
   }
 
   /** The user's variants, by experiment. */
@@ -120,8 +142,10 @@ export class ExperimentBook {
       this.#index(choice)
     })
     if (this.#choices.length > choicesMax + 1000)
-      for (const old of this.#choices.splice(0, this.#choices.length - choicesMax))
+      for (const old of this.#choices.splice(0, this.#choices.length - choicesMax)) {
         this.#byList.delete(old.requestId)
+        this.#choicesDropped++
+      }
   }
 
   /** Counts what came of a list. */
@@ -150,7 +174,7 @@ export class ExperimentBook {
         counted.map(({ size }) => size),
         experiment.variants.map(({ share }) => share),
       ),
-      capped: counted.some(({ size }) => size >= usersMax),
+      capped: counted.some(({ size }) => size >= experimentUsersMax),
     }
   }
 
@@ -202,7 +226,11 @@ export class ExperimentBook {
     const users = this.#units.get(key) ?? new Map<string, Unit>()
     this.#units.set(key, users)
     const known = users.get(userId)
-    if (known || users.size >= usersMax) return known
+    if (known) return known
+    if (users.size >= experimentUsersMax) {
+      this.#usersRefused++
+      return undefined
+    }
     const unit: Unit = [0, 0, 0]
     users.set(userId, unit)
     return unit

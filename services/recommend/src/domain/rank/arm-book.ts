@@ -2,7 +2,7 @@ import type { Arm } from '../rerank/exploration.ts'
 import { LongPart } from '../saved-pieces.ts'
 
 /** Items counted at most; the one met longest ago makes room. */
-const armsMax = 100_000
+export const armsMax = 100_000
 
 /** Saved form. */
 export interface ArmBookState {
@@ -18,12 +18,23 @@ export class ArmBook {
   readonly #arms = new Map<string, { shown: number; chosen: number }>()
   #shown: number
   #chosen: number
+  #evicted = 0
 
   constructor(saved?: ArmBookState) {
     this.#shown = saved?.shown ?? 0
     this.#chosen = saved?.chosen ?? 0
     for (const [itemId, shown, chosen] of saved?.arms ?? [])
       this.#arms.set(itemId, { shown, chosen })
+  }
+
+  /** Items counted now. */
+  get size(): number {
+    return this.#arms.size
+  }
+
+  /** Items that had to make room. */
+  get evicted(): number {
+    return this.#evicted
   }
 
   /** What is known of an item. */
@@ -63,7 +74,7 @@ export class ArmBook {
     this.#arms.set(itemId, known)
     if (this.#arms.size > armsMax) {
       const oldest = this.#arms.keys().next()
-      if (!oldest.done) this.#arms.delete(oldest.value)
+      if (!oldest.done && this.#arms.delete(oldest.value)) this.#evicted++
     }
     return known
   }

@@ -13,7 +13,7 @@ export interface FeedbackState {
 }
 
 /** What users did with a list before the list itself was read from the log. */
-const earlyMax = 5000
+export const earlyMax = 5000
 
 /**
  * What came of the lists that were served: joined by request id, whichever of the two topics is
@@ -24,11 +24,17 @@ export class Feedback {
   readonly arms: ArmBook
   readonly experiments: ExperimentBook
   readonly #early = new Map<string, Interaction[]>()
+  #earlyDropped = 0
 
   constructor(options?: OnlineRankerOptions, saved?: FeedbackState) {
     this.ranker = new OnlineRanker(options, saved?.ranker)
     this.arms = new ArmBook(saved?.arms)
     this.experiments = new ExperimentBook(saved?.experiments)
+  }
+
+  /** Lists that are not known yet and have outcomes waiting, and those that had to make room. */
+  get early(): { readonly held: number; readonly dropped: number } {
+    return { held: this.#early.size, dropped: this.#earlyDropped }
   }
 
   /** Takes in a served list. */
@@ -75,7 +81,7 @@ export class Feedback {
     }
     if (this.#early.size >= earlyMax) {
       const oldest = this.#early.keys().next()
-      if (!oldest.done) this.#early.delete(oldest.value)
+      if (!oldest.done && this.#early.delete(oldest.value)) this.#earlyDropped++
     }
     this.#early.set(requestId, [event])
   }

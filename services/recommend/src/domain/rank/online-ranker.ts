@@ -92,6 +92,7 @@ export class OnlineRanker {
   readonly #batch = emptyBatch()
   #rows: number
   #latestMs: number
+  #listsDropped = 0
 
   constructor(options: OnlineRankerOptions = onlineRankerDefaults, saved?: OnlineRankerState) {
     this.options = options
@@ -113,6 +114,16 @@ export class OnlineRanker {
   /** Rows learnt from. */
   get rows(): number {
     return this.#rows
+  }
+
+  /** Lists kept for outcomes now. */
+  get lists(): number {
+    return this.#pending.size
+  }
+
+  /** Lists that had to make room. */
+  get listsDropped(): number {
+    return this.#listsDropped
   }
 
   /** What is known of how well it works, for people to read. */
@@ -237,6 +248,7 @@ export class OnlineRanker {
     const [oldest] = this.#pending.values()
     if (oldest === undefined) return
     this.#pending.delete(oldest.list.requestId)
+    this.#listsDropped++
     if (oldest.learnt) return
     this.#waiting.splice(this.#waiting.indexOf(oldest), 1)
     this.#learn(oldest)

@@ -11,6 +11,8 @@ export interface ContentState {
 
 /** Terms kept an item. */
 export const termsPerItemMax = 64
+/** Different terms held; further ones are left out. */
+export const contentTermsMax = 1_000_000
 /** Terms of a user's profile that are looked up. */
 const profileTermsMax = 48
 /** Items looked at for one term; of more common ones the newest. */
@@ -30,14 +32,21 @@ const b = 0.75
  */
 export class ContentIndex {
   readonly #terms = new Map<string, number>()
+  /** Text of each term, and the items that have it; a term nobody has is free for another text. */
+  readonly #texts: string[] = []
   readonly #postings: number[][] = []
+  readonly #free: number[] = []
+  readonly #termsMax: number
   readonly #ofItem: (readonly number[] | undefined)[] = []
   /** Terms of each item: all a score needs to know of it. */
   #lengths = new Uint8Array(64)
   #items = 0
   #length = 0
+  #termsRefused = 0
 
-  constructor(state?: ContentState) {
+  /** `termsMax`: different terms held. */
+  constructor(state?: ContentState, termsMax: number = contentTermsMax) {
+    this.#termsMax = termsMax
     if (!state) return
     for (let item = 0; item + 1 < state.start.length; item++) {
       const terms = state.terms.subarray(state.start[item], state.start[item + 1])
@@ -50,9 +59,14 @@ export class ContentIndex {
     return this.#items
   }
 
-  /** Different terms met. */
+  /** Different terms held. */
   get terms(): number {
-    return this.#postings.length
+    return this.#terms.size
+  }
+
+  /** Terms that found no room. */
+  get termsRefused(): number {
+    return this.#termsRefused
   }
 
   /** Describes an item, new or known. */
@@ -60,11 +74,12 @@ export class ContentIndex {
     const terms = new Set<number>()
     for (const text of termsOf(item)) {
       if (terms.size >= termsPerItemMax) break
-      let term = this.#terms.get(text)
-      if (term === undefined) this.#terms.set(text, (term = this.#terms.size))
-      terms.add(term)
+      const term = this.#terms.get(text) ?? this.#newTerm(text)
+      if (term !== undefined) terms.add(term)
     }
+    const before = this.#ofItem[number] ?? []
     this.#set(number, [...terms])
+    this.#letGo(before)
   }
 
   /** Adds the items that are like those of `history`. */
@@ -120,6 +135,28 @@ export class ContentIndex {
       yield
     }
     return { start, terms }
+  }
+
+  #newTerm(text: string): number | undefined {
+    if (this.#terms.size >= this.#termsMax) {
+      this.#termsRefused++
+      return undefined
+    }
+    const term = this.#free.pop() ?? this.#texts.length
+    this.#texts[term] = text
+    this.#terms.set(text, term)
+    return term
+  }
+
+  /** Lets go of the terms that no item has any more. */
+  #letGo(terms: readonly number[]): void {
+    for (const term of terms) {
+      const text = this.#texts[term]
+      if (text === undefined || this.#terms.get(text) !== term) continue
+      if ((this.#postings[term]?.length ?? 0) > 0) continue
+      this.#terms.delete(text)
+      this.#free.push(term)
+    }
   }
 
   #set(item: number, terms: readonly number[]): void {
