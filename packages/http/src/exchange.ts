@@ -108,12 +108,14 @@ export type Handler = (
 
 /**
  * Hears of an answer once all of it is written, with the bytes of its body; not of requests whose
- * client went away before. Called on the hot path: it must be quick and must not throw.
+ * client went away before. `sampled`: its trace was, so a span of it will be kept. Called on the
+ * hot path, before the server span ends: it must be quick and must not throw.
  */
 export type Answered = (
   request: Request,
   answer: Response | PreparedResponse,
   bytes: number,
+  sampled: boolean,
 ) => void
 
 /** True for an answer whose bytes are made already. */

@@ -15,6 +15,8 @@ export const attributeNames: readonly string[] = [
   'cache.hit',
   'cache.key',
   'edge.cache.*',
+  'edge.origin.*',
+  'edge.site',
   'node.id',
   'node.region',
   'num_items',

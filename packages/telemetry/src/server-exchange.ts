@@ -50,6 +50,8 @@ export interface ServerExchange extends Context {
   readonly span: Span
   /** Context with the span: parent of child spans and outgoing calls. This object itself. */
   readonly context: Context
+  /** True where its trace was sampled when it began; costs nothing to ask, makes no span. */
+  readonly sampled: boolean
   /** Runs `task` with the context active in all asynchronous work it starts. */
   run<Result>(task: () => Result): Result
   /**
@@ -122,6 +124,10 @@ export class RecordingExchange implements ServerExchange {
 
   get context(): Context {
     return this
+  }
+
+  get sampled(): boolean {
+    return (this.#facts & flagSampled) !== 0
   }
 
   get span(): Span {

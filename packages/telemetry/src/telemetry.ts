@@ -322,6 +322,7 @@ const nothingSpan = new RemoteSpan({
 const nothingExchange: ServerExchange = {
   span: nothingSpan,
   context: ROOT_CONTEXT,
+  sampled: false,
   run: (task) => task(),
   streams: () => {},
   end: () => {},

@@ -67,20 +67,26 @@ export class Edge {
     this.transientBytesMax = options.transientBytesMax
     this.#clock = clock
     this.store = new Tiers(options.memoryBytesMax, options.disk)
-    this.traffic = new Traffic({ clock, chance, wholeAddresses })
+    this.traffic = new Traffic({
+      clock,
+      chance,
+      wholeAddresses,
+      hitSpan: (request, result) => spans.hit(request, result),
+    })
     const metrics = publishMetrics(telemetry, clock, this.statistics, this.traffic.totals)
     publishTierMetrics(telemetry, this)
+    const spans = new OriginSpans({
+      telemetry,
+      clock,
+      statistics: this.statistics,
+      metrics,
+      node: options.node ?? { id: 'edge', region: 'local' },
+    })
     const now = (): number => clock.now()
     this.transfers = new Transfers({
       store: this.store,
       statistics: this.statistics,
-      spans: new OriginSpans({
-        telemetry,
-        clock,
-        statistics: this.statistics,
-        metrics,
-        node: options.node ?? { id: 'edge', region: 'local' },
-      }),
+      spans,
       sites: () => this.sites,
       peers: options.peers,
       onChanged: options.onChanged,

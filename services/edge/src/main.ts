@@ -22,6 +22,7 @@ import type { DiskTier } from './disk/disk-tier.ts'
 import { sharedTierOf } from './shared-tier/shared-settings.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
+import { publishOriginMetrics } from './origins/origin-metrics.ts'
 import { OriginPool } from './origins/origin-pool.ts'
 import type { NodeNames } from './peers/node-names.ts'
 import { nodesOf } from './peers/nodes.ts'
@@ -104,6 +105,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
   const origins = (): SiteKeeper['origins'] => sites.origins
   const warm = new WarmJobs(edge)
+  publishOriginMetrics(telemetry, origins)
   const admin = adminHandler(options, health, [
     ...adminRoutes({ edge, reload, fanOut }),
     ...statsRoutes(edge, origins),

@@ -87,7 +87,7 @@ export class FastPath {
   done(request: FastRequest, answer: Answer, bytes: number): void {
     const { status, route } = answer
     this.counters.byStatus[status]!++
-    this.#answered?.(request, answer, bytes)
+    this.#answered?.(request, answer, bytes, request.exchange.sampled)
     const errorType = isPrepared(answer) ? undefined : answer.errorType
     request.exchange.end(status, route, errorType, bytes)
   }

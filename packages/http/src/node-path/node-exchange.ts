@@ -156,7 +156,8 @@ export class NodeExchange {
       this.#path.options.log.debug('why', { error: String(caught) })
       this.#cut()
     }
-    if (this.#request) this.#path.options.answered?.(this.#request, answer, bytes)
+    const { answered } = this.#path.options
+    if (this.#request) answered?.(this.#request, answer, bytes, this.#request.exchange.sampled)
     exchange?.end(answer.status, answer.route, answer.errorType, bytes)
   }
 

@@ -32,6 +32,8 @@ export class Breaker {
   #openUntilMs = 0
   #failures = 0
   #ejected = false
+  /** Times it was put out as an outlier. */
+  ejections = 0
   #windowEndMs = 0
   #answers = 0
   #errors = 0
@@ -93,6 +95,7 @@ export class Breaker {
 
   /** Puts it out as an outlier. */
   eject(): void {
+    this.ejections++
     this.#ejected = true
     this.#open()
   }

@@ -6,6 +6,7 @@ import type { Fault } from '@spate/runtime/fault'
 import type { Family, HistogramSeries } from '@spate/telemetry/metrics'
 import { metricNames, spanNames } from '@spate/telemetry/names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
+import type { CacheResult } from '../domain/cache-result.ts'
 import type { FieldList } from '../domain/fields.ts'
 import type { OriginRequest, OriginSink } from './origin.ts'
 import type { EdgeMetrics } from '../metrics.ts'
@@ -41,7 +42,8 @@ interface Watched {
 
 /**
  * Makes the `edge.request` span of each request that goes forward and the `origin.fetch` span in it,
- * and measures latency. A hit makes no span of its own: the server span tells all there is.
+ * and measures latency. A request that is answered from the store has its `edge.request` only where
+ * its trace is kept from the beginning: most hits make no span.
  */
 export class OriginSpans {
   readonly #telemetry: Telemetry
@@ -59,6 +61,15 @@ export class OriginSpans {
     this.#metrics = metrics
     this.#attributes = { 'cache.hit': false, 'node.id': node.id, 'node.region': node.region }
     this.#duration = telemetry.metrics.histogram(metricNames.httpClientDuration)
+  }
+
+  /** The `edge.request` span of a request that was just answered from the store. */
+  readonly hit = (request: Request, result: CacheResult): void => {
+    const attributes = { ...this.#attributes, 'cache.hit': true, 'edge.cache.result': result }
+    const { arrivedMs: startTime, context } = request
+    this.#telemetry.tracer
+      .startSpan(spanNames.edgeRequest, { attributes, startTime }, context)
+      .end()
   }
 
   begin(request: OriginRequest, cause: Request): TracedRequest {

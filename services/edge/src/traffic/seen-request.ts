@@ -6,6 +6,7 @@ import {
 } from '@spate/http/exchange'
 import { networkOf } from '@spate/telemetry/privacy'
 import { cacheResultOf, type CacheResult } from '../domain/cache-result.ts'
+import { cacheName } from '../domain/cache-status.ts'
 import { fieldValue } from '../domain/fields.ts'
 import type { LogRecord } from '../domain/log-filter.ts'
 
@@ -16,6 +17,13 @@ const agentLettersMax = 160
 /** The result an answer of the edge tells; a prepared one is a hit, for nothing else is prepared. */
 export function resultOf(answer: Response | PreparedResponse): CacheResult {
   return isPrepared(answer) ? 'hit' : cacheResultOf(fieldValue(answer.headers, 'cache-status'))
+}
+
+/** True where nothing was asked for the answer: not even an origin that then failed. */
+export function fromStore(answer: Response | PreparedResponse): boolean {
+  if (isPrepared(answer)) return true
+  const field = fieldValue(answer.headers, 'cache-status') ?? ''
+  return field.startsWith('hit', field.lastIndexOf(`${cacheName}; `) + cacheName.length + 2)
 }
 
 /** The client as it may be shown: its network, or its address where `whole`. */

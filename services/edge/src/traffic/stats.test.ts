@@ -106,13 +106,18 @@ test('a window is 1 to 3600 whole seconds; a top list has at most 1000 entries; 
 /** A node that sees `requests` in each of `seconds` seconds; path `/n` every n-th time. */
 function busy(requests: number, seconds: number): Traffic {
   const clock = new VirtualClock(0)
-  const traffic = new Traffic({ clock, chance: new SeededChance(5), wholeAddresses: true })
+  const traffic = new Traffic({
+    clock,
+    chance: new SeededChance(5),
+    wholeAddresses: true,
+    hitSpan: () => {},
+  })
   const answer = { status: 200, headers: [], route: edgeRoute, body: '' }
   for (let second = 0; second < seconds; second++) {
     for (let at = 0; at < requests; at++) {
       const target = at % 4 === 0 ? '/quarter' : `/rest-${at % 100}`
       const clientAddress = `10.${second}.${(at >> 8) & 255}.${at & 255}`
-      traffic.answered(testRequest({ target, clientAddress }), answer, 1)
+      traffic.answered(testRequest({ target, clientAddress }), answer, 1, false)
     }
     clock.advance(1000)
   }

@@ -3,7 +3,7 @@
  * every request; durations and top lists, which cost a microsecond, of at most `detailedPerSecond`:
  * above that of one request in N, drawn by chance, with the weight N.
  */
-import type { Answered } from '@spate/http/exchange'
+import type { Answered, Request } from '@spate/http/exchange'
 import type { Chance } from '@spate/runtime/chance'
 import type { Clock, Timer } from '@spate/runtime/clock'
 import type { CacheResult } from '../domain/cache-result.ts'
@@ -13,7 +13,7 @@ import { pathKey } from '../domain/traffic-view.ts'
 import { fineMs, TrafficWindow, type WindowView } from '../domain/traffic-window.ts'
 import { edgeRoute } from '../answers.ts'
 import { RequestLog } from './request-log.ts'
-import { agentOf, keptPath, resultOf, shownClient } from './seen-request.ts'
+import { agentOf, fromStore, keptPath, resultOf, shownClient } from './seen-request.ts'
 
 /** Requests a second that are looked at closely. */
 export const detailedPerSecond = 2000
@@ -33,6 +33,8 @@ export interface TrafficParts {
   readonly chance: Chance
   /** Show addresses of clients whole, not their networks. */
   readonly wholeAddresses: boolean
+  /** Makes the span of a request that was answered from the store and whose trace is kept. */
+  readonly hitSpan: (request: Request, result: CacheResult) => void
 }
 
 /** Watches the answers of a node. */
@@ -48,6 +50,7 @@ export class Traffic {
   readonly #chance: Chance
   readonly #seed: number
   readonly #wholeAddresses: boolean
+  readonly #hitSpan: TrafficParts['hitSpan']
   readonly #timers: readonly Timer[]
   /** One request in so many is looked at closely. */
   #every = 1
@@ -55,11 +58,12 @@ export class Traffic {
   #lookedAt = 0
   #seen = 0
 
-  constructor({ clock, chance, wholeAddresses }: TrafficParts) {
+  constructor({ clock, chance, wholeAddresses, hitSpan }: TrafficParts) {
     this.#clock = clock
     this.#chance = chance
     this.#seed = chance.uint32()
     this.#wholeAddresses = wholeAddresses
+    this.#hitSpan = hitSpan
     this.log = new RequestLog(clock, wholeAddresses)
     this.#window = new TrafficWindow(clock.elapsed())
     this.#timers = [
@@ -69,7 +73,7 @@ export class Traffic {
   }
 
   /** Hears of each answer; those that are not the cache's (health, metrics) are no traffic. */
-  readonly answered: Answered = (request, answer, bytes) => {
+  readonly answered: Answered = (request, answer, bytes, sampled) => {
     if (answer.route !== edgeRoute && answer.route !== undefined) return
     const result = resultOf(answer)
     const slot = this.#window.current
@@ -81,6 +85,7 @@ export class Traffic {
     if (answer.status >= 500) totals.errors++
     this.#seen++
     if (--this.#untilNext === 0) this.#look(request)
+    if (sampled && fromStore(answer)) this.#hitSpan(request, result)
     if (this.log.followed) this.log.tell(request, answer, bytes)
   }
 
@@ -94,7 +99,7 @@ export class Traffic {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  #look(request: Parameters<Answered>[0]): void {
+  #look(request: Request): void {
     const weight = this.#every
     const { current: slot } = this.#window
     slot.detailed++
