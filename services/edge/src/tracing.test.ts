@@ -77,18 +77,14 @@ test('a hit is an edge.request with cache.hit where its trace is sampled, and no
 
 test('metrics tell how each origin does: healthy, breaker, ejections, retries, hedges, under way', async () => {
   const telemetry = createTelemetry({ serviceName: 'spate-edge' })
-  const it = await startTestEdge(
-    (_, response) => response.destroy(),
-    { breakerFailuresMax: 2 },
-    telemetry,
-  )
+  const it = await startTestEdge(plain('x'), { breakerFailuresMax: 1 }, telemetry)
   const port = new URL(it.origin.url).port
   const at = `edge_site="default",server_address="127\\.0\\.0\\.1",server_port="${port}"`
   const state = (name: string, value: number): RegExp =>
     new RegExp(`^edge_origin_breaker\\{edge_origin_state="${name}",${at}\\} ${value}$`, 'm')
   assert.match(telemetry.exposition(), state('closed', 1))
-  await it.get('/a', {}, 'POST')
-  await it.get('/b', {}, 'POST')
+  await it.origin.stop()
+  for (let at = 0; at < 10; at++) await it.get('/a', {}, 'POST')
   const text = telemetry.exposition()
   assert.match(text, state('closed', 0))
   assert.match(text, state('open', 1))

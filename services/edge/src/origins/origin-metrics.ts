@@ -1,4 +1,4 @@
-import { metricNames } from '@spate/telemetry/names'
+import { originMetricNames as names } from '@spate/telemetry/origin-metric-names'
 import type { Telemetry } from '@spate/telemetry/telemetry'
 import type { BreakerState } from './breaker.ts'
 import type { OriginSet } from './origin-set.ts'
@@ -10,12 +10,12 @@ export function publishOriginMetrics(
   { metrics }: Telemetry,
   origins: () => ReadonlyMap<string, OriginSet>,
 ): void {
-  const healthy = metrics.gauge(metricNames.edgeOriginHealthy)
-  const breaker = metrics.gauge(metricNames.edgeOriginBreaker)
-  const active = metrics.gauge(metricNames.httpClientActive)
-  const ejections = metrics.counter(metricNames.edgeOriginEjections)
-  const retries = metrics.counter(metricNames.edgeOriginRetries)
-  const hedges = metrics.counter(metricNames.edgeOriginHedges)
+  const healthy = metrics.gauge(names.edgeOriginHealthy)
+  const breaker = metrics.gauge(names.edgeOriginBreaker)
+  const active = metrics.gauge(names.httpClientActive)
+  const ejections = metrics.counter(names.edgeOriginEjections)
+  const retries = metrics.counter(names.edgeOriginRetries)
+  const hedges = metrics.counter(names.edgeOriginHedges)
   metrics.observe(() => {
     // What a reload took away is no longer healthy, in no state, and asked for nothing.
     for (const family of [healthy, breaker, active])
