@@ -1,4 +1,4 @@
-import type { MetricName } from './names.ts'
+import type { MetricName } from './metric-name.ts'
 
 /** Metrics of the origins behind a proxy; `names.ts` has all others. */
 export const originMetricNames = {

@@ -103,14 +103,10 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     clock,
   })
   const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
-  const origins = (): SiteKeeper['origins'] => sites.origins
-  const warm = new WarmJobs(edge)
-  publishOriginMetrics(telemetry, origins)
+  const watch = watchOf(options, edge, () => sites.origins)
   const admin = adminHandler(options, health, [
     ...adminRoutes({ edge, reload, fanOut }),
-    ...statsRoutes(edge, origins),
-    ...warmRoutes(edge, warm, () => settings.warmConcurrency),
-    ...(worker ? [sketchRoute(edge, origins)] : []),
+    ...watch.calls,
     ...peerRoutes(peers, settings.peerAdminPort),
     upgradeRoute(notHere),
   ])
@@ -125,9 +121,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   const own = createRouter([...health, metrics], { log })
   const door = { host, port, sockets: worker?.sockets, answered: edge.traffic.answered }
   const traffic = open('traffic', door, trafficHandler(gate.handle, own))
-  // Who follows the log would hold the admin port open.
-  lifecycle.add({ name: 'log', stop: () => edge.traffic.log.close() })
-  lifecycle.add({ name: 'warm-ups', stop: () => warm.close() })
+  lifecycle.add({ name: 'log and warm-ups', stop: () => watch.end() })
   await lifecycle.start()
   await nodes.names.start(settings, urls['traffic'] as string)
   worker?.serve({ edge, openDisk, handOver, traffic, drainMs: settings.drainMs })
@@ -147,6 +141,28 @@ function sharedCheck({ shared }: Edge): HealthChecks {
   if (!shared) return {}
   const { state } = shared.figures
   return { shared: () => ({ ready: state === 'closed', optional: true, detail: state }) }
+}
+
+/** Statistics, log and warm-ups: their calls, and how to end what they keep open. */
+function watchOf(
+  { settings, telemetry, worker }: StartEdgeOptions,
+  edge: Edge,
+  origins: () => SiteKeeper['origins'],
+): { readonly calls: readonly Route[]; end(): void } {
+  const warm = new WarmJobs(edge)
+  publishOriginMetrics(telemetry, origins)
+  return {
+    calls: [
+      ...statsRoutes(edge, origins),
+      ...warmRoutes(edge, warm, settings.warmConcurrency),
+      ...(worker ? [sketchRoute(edge, origins)] : []),
+    ],
+    end: () => {
+      // Who follows the log would hold the admin port open.
+      edge.traffic.log.close()
+      warm.close()
+    },
+  }
 }
 
 /** A process cannot replace itself behind its own port. */

@@ -53,11 +53,11 @@ test('a hit is an edge.request with cache.hit where its trace is sampled, and no
     traceparent: `00-${traceId}-b7ad6b7169203331-${flags}`,
   })
   const [kept, dropped] = ['1af7651916cd43dd8448eb211c80319c', '2af7651916cd43dd8448eb211c80319c']
-  await it.get('/a', caller(dropped as string, '00'))
-  await it.get('/a', caller(dropped as string, '00'))
+  await it.get('/a', caller(dropped, '00'))
+  await it.get('/a', caller(dropped, '00'))
   // A plain hit, and one that is answered by another path: a range.
-  await it.get('/a', caller(kept as string, '01'))
-  await it.get('/a', { ...caller(kept as string, '01'), range: 'bytes=0-0' })
+  await it.get('/a', caller(kept, '01'))
+  await it.get('/a', { ...caller(kept, '01'), range: 'bytes=0-0' })
   await telemetry.flush()
   const hits = seen.filter(({ name, traceId }) => name === 'edge.request' && traceId === kept)
   assert.equal(hits.length, 2)

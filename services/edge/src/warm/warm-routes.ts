@@ -52,7 +52,7 @@ export class WarmJobs {
 }
 
 /** `POST /warm`, `GET /warm/{id}` and `DELETE /warm/{id}`. `concurrency`: pages fetched at once. */
-export function warmRoutes(edge: Edge, jobs: WarmJobs, concurrency: () => number): Route[] {
+export function warmRoutes(edge: Edge, jobs: WarmJobs, concurrency: number): Route[] {
   const accepted = (job: WarmJob): WarmAnswer => job.answer
   return [
     typedRoute({
@@ -73,7 +73,7 @@ export function warmRoutes(edge: Edge, jobs: WarmJobs, concurrency: () => number
         for (const url of wanted) job.add(url)
         for (const url of top === undefined ? [] : mostWanted(edge, top)) job.add(url)
         // Owner: the job; it never rejects, and `close` cancels it.
-        void job.run(map, concurrency())
+        void job.run(map, concurrency)
         return jsonResponse(202, accepted(job), ['location', `/warm/${job.id}`])
       },
     }),
