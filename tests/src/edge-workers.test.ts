@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startEdgeCommand } from './edge-command.ts'
 import { bodyOf, startLoad } from './edge-load.ts'
-import { temporaryFolder } from './platform.ts'
+import { startPlatform, temporaryFolder } from './platform.ts'
 
 /** Asks `what` until it is true. */
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
@@ -160,4 +160,32 @@ test('both workers are replaced under load, and not a request fails', async (con
   assert.ok(all(2), 'the cache is kept')
   assert.ok(edge.children().every((each) => !before.includes(each)))
   assert.equal(await edge.stop(), 0)
+})
+
+test('workers of the whole platform hear what is sold out, and read its settings file', async (context) => {
+  const folder = temporaryFolder('workers')
+  const file = join(folder.path, 'spate.yaml')
+  writeFileSync(file, 'edge:\n  workers: 2\n')
+  const platform = await startPlatform({ flags: ['--config', file] })
+  context.after(async () => {
+    await platform.stop()
+    folder.remove()
+  })
+  const { urls, adminToken } = platform
+  const call = async (url: string, body?: object): Promise<Record<string, unknown>> => {
+    const answer = await fetch(url, {
+      method: body ? 'POST' : 'GET',
+      headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    return (await answer.json()) as Record<string, unknown>
+  }
+  await call(`${urls['seckill']}/seckill/campaigns`, { productId: 'last-one', stock: 1 })
+  const order = { userId: 'u1', productId: 'last-one', quantity: 1 }
+  assert.equal((await call(`${urls['seckill']}/seckill/purchase`, order))['success'], true)
+  // That there is a sale, and that it is over, may be told together or one after the other.
+  await until(async () => Number((await call(`${urls['edgeAdmin']}/stats`))['stockEvents']) >= 1)
+  writeFileSync(file, 'edge:\n  workers: 2\n  ttlMs: 7m\n')
+  assert.deepEqual((await call(`${urls['edgeAdmin']}/reload`, {}))['changed'], ['ttlMs'])
+  assert.equal(await platform.stop(), 0)
 })

@@ -4,6 +4,7 @@ import { command, type Command, type CommandContext } from '@spate/runtime/comma
 import { Lifecycle, type Running } from '@spate/runtime/lifecycle'
 import { loadSettings } from '@spate/runtime/settings-load'
 import { envOf, flagOf, integer, text, toggle, type TableOf } from '@spate/runtime/settings'
+import type { CommandSettings } from './dispatch.ts'
 import { foundationSettings, layFoundation, type FoundationSettings } from './foundation.ts'
 import { heedSignals, stopped } from './one-program.ts'
 import {
@@ -192,7 +193,10 @@ class House {
         const reread = (): object => this.#settingsOf(program, given)
         const urlOf = (name: string): string | undefined => this.urls[name]
         const fork: ProgramParts['fork'] = (flags, ...rest) =>
-          forkSelf([program.name, ...this.#flagsOf(program, given), ...flags], ...rest)
+          forkSelf(
+            [program.name, ...this.#flagsOf(program, given), ...this.#commonFlags, ...flags],
+            ...rest,
+          )
         running = await program.start(reread(), { ...this.#parts, urlOf, reread, fork })
         heedSignals(running, this.#context)
         for (const [purpose, url] of Object.entries(running.urls)) {
@@ -205,6 +209,18 @@ class House {
       },
       stop: () => running?.stop(),
     })
+  }
+
+  /** What a process that runs one program of this house is told: the same file, the same way to log. */
+  get #commonFlags(): readonly string[] {
+    const { settings, json } = this.#context
+    const { config, logLevel, logFormat } = settings as unknown as CommandSettings
+    return [
+      ...(config === undefined ? [] : [`--config=${config}`]),
+      `--log-level=${logLevel}`,
+      `--log-format=${logFormat}`,
+      ...(json ? ['--json'] : []),
+    ]
   }
 
   #settingsOf(
