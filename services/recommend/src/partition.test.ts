@@ -19,7 +19,7 @@ test('users are spread evenly, and only move to the partition that is added', ()
       const next = ownerOf(userId, count + 1)
       assert.ok(next === owner || next === count, `${userId}: ${owner}, then ${next}`)
     }
-    for (const size of sizes) assert.ok(Math.abs((size * count) / 5000 - 1) < 0.15, `${sizes}`)
+    for (const size of sizes) assert.ok(Math.abs((size * count) / 5000 - 1) < 0.15, sizes.join())
   }
   for (const userId of userIds.slice(0, 100))
     assert.equal([0, 1, 2].filter((own) => new Partition(own, 3).owns(userId)).length, 1)
@@ -55,7 +55,7 @@ async function stopEngine({ child }: Engine): Promise<void> {
   await once(child, 'exit')
 }
 
-async function call<Body>(
+async function call(
   { url }: Engine,
   method: string,
   path: string,
@@ -77,8 +77,14 @@ const events = Array.from({ length: 300 }, (_, at) => ({
   timestamp: 1_700_000_000_000 + at * 60_000,
 }))
 
-type Models = { readonly state: { readonly events: number; readonly users: number } }
-type Refusal = { readonly code: string; readonly detail: string }
+/** The members of all answers that are looked at. */
+interface Body extends FeaturesAnswer {
+  readonly state: { readonly events: number; readonly users: number }
+  readonly accepted: number
+  readonly rejected: readonly { readonly code: string }[]
+  readonly code: string
+  readonly detail: string
+}
 
 test('two processes on one event log: each user is on exactly one, and both together are the single one', async () => {
   const base = await mkdtemp(join(tmpdir(), 'recommend-partition-'))
@@ -87,9 +93,9 @@ test('two processes on one event log: each user is on exactly one, and both toge
   await call(single, 'PUT', '/recommend/items/i0', { title: 'Mug', price: 3 })
   assert.equal((await call(single, 'POST', '/recommend/events', events)).status, 202)
   await call(single, 'PUT', '/recommend/features/u3', { features: { segment: 'gold' } })
-  let all = (await call<Models>(single, 'GET', '/recommend/models')).body.state
+  let all = (await call(single, 'GET', '/recommend/models')).body.state
   while (all.events < events.length)
-    all = (await call<Models>(single, 'GET', '/recommend/models')).body.state
+    all = (await call(single, 'GET', '/recommend/models')).body.state
   const expected = await featuresOf(single)
   await stopEngine(single)
 
@@ -104,23 +110,17 @@ test('two processes on one event log: each user is on exactly one, and both toge
   for (const userId of users) {
     const owner = ownerOf(userId, 2)
     for (const [at, engine] of parts.entries()) {
-      const { status, body } = await call<FeaturesAnswer & Refusal>(
-        engine,
-        'GET',
-        `/recommend/features/${userId}`,
-      )
+      const { status, body } = await call(engine, 'GET', `/recommend/features/${userId}`)
       if (at === owner) assert.deepEqual([status, shownOf(body)], [200, expected.get(userId)])
       else {
         assert.deepEqual([status, body.code], [421, 'misdirected'])
         assert.match(body.detail, new RegExp(`partition ${owner}/2`))
-        const list = await call<Refusal>(engine, 'POST', '/recommend', { userId })
+        const list = await call(engine, 'POST', '/recommend', { userId })
         assert.deepEqual([list.status, list.body.code], [421, 'misdirected'])
       }
     }
   }
-  const found = await Promise.all(
-    parts.map((part) => call<Models>(part, 'GET', '/recommend/models')),
-  )
+  const found = await Promise.all(parts.map((part) => call(part, 'GET', '/recommend/models')))
   assert.equal(
     found.reduce((sum, { body }) => sum + body.state.events, 0),
     events.length,
@@ -135,11 +135,7 @@ test('two processes on one event log: each user is on exactly one, and both toge
 async function refusesForeign(first: Engine): Promise<void> {
   const own = users.find((userId) => ownerOf(userId, 2) === 0)
   const other = users.find((userId) => ownerOf(userId, 2) === 1)
-  type Answer = {
-    readonly accepted: number
-    readonly rejected: readonly { readonly code: string }[]
-  }
-  const { status, body } = await call<Answer>(first, 'POST', '/recommend/events', [
+  const { status, body } = await call(first, 'POST', '/recommend/events', [
     { eventId: 'n1', userId: own, itemId: 'i0', type: 'view' },
     { eventId: 'n2', userId: other, itemId: 'i0', type: 'view' },
   ])
@@ -158,7 +154,7 @@ async function refusesForeign(first: Engine): Promise<void> {
 async function featuresOf(engine: Engine): Promise<ReadonlyMap<string, unknown>> {
   const found = new Map<string, unknown>()
   for (const userId of users) {
-    const { body } = await call<FeaturesAnswer>(engine, 'GET', `/recommend/features/${userId}`)
+    const { body } = await call(engine, 'GET', `/recommend/features/${userId}`)
     found.set(userId, shownOf(body))
   }
   return found
