@@ -9,18 +9,33 @@ import { systemClock } from '@spate/runtime/clock'
 import { silentLog } from '@spate/runtime/log'
 import { loadSettings } from '@spate/runtime/settings-load'
 import { noTelemetry } from '@spate/telemetry/telemetry'
-import { featuresOf } from './domain/features/feature-vector.ts'
+import {
+  featuresOf,
+  type FeatureQuestion,
+  type FeatureRows,
+} from './domain/features/feature-vector.ts'
 import { userFeaturesOf } from './domain/features/user-features.ts'
-import { trainingDefaults } from './domain/learn/training.ts'
-import { addNormalised, firstBlend, topOf, type Ranked } from './domain/recall/blend.ts'
-import { speak } from './domain/recall/knowledge.ts'
+import { mixed } from './domain/rank/mixing.ts'
+import { encodeServed, servedListOf } from './domain/rank/served-list.ts'
+import { reasonFor } from './domain/reason.ts'
+import {
+  addScaled,
+  firstBlend,
+  scaleOf,
+  topOf,
+  type BlendPart,
+  type Ranked,
+} from './domain/recall/blend.ts'
+import { candidateFilter } from './domain/recall/candidate-filter.ts'
+import { speak, type Asker } from './domain/recall/knowledge.ts'
 import { Scores } from './domain/recall/scores.ts'
 import { Likeness, likenessSize } from './domain/rerank/likeness.ts'
-import { noRules, rerank, type RerankRules } from './domain/rerank/rerank.ts'
+import { noRules, rerank, type RerankInput, type RerankRules } from './domain/rerank/rerank.ts'
 import { Engine } from './engine.ts'
 import { recommendSettings } from './settings.ts'
-import { benchShop, benchState, type BenchShop } from './testing/bench-shop.ts'
-import { trainInWorker } from './trainer.ts'
+import { paced, quantile, rate, step } from './testing/bench-load.ts'
+import { benchShop, type BenchShop } from './testing/bench-shop.ts'
+import { startListServer } from './testing/list-client.ts'
 
 const chance = new SeededChance(3)
 const filters = { categories: undefined, tags: undefined, priceMin: undefined, priceMax: undefined }
@@ -33,146 +48,114 @@ async function ask(shop: BenchShop): Promise<number> {
   return items.length
 }
 
-const quantile = (values: readonly number[], q: number): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length * q)] ?? 0
-
-/** Requests one after another on one thread: a second and a half to warm up, then `seconds`. */
-async function rate(task: () => Promise<unknown>, seconds = 3): Promise<Record<string, number>> {
-  const warmMs = systemClock.elapsed() + 1500
-  while (systemClock.elapsed() < warmMs) await task()
-  const times: number[] = []
-  const startMs = systemClock.elapsed()
-  const cpu = process.cpuUsage()
-  while (systemClock.elapsed() - startMs < seconds * 1000) {
-    const beganMs = systemClock.elapsed()
-    await task()
-    times.push(systemClock.elapsed() - beganMs)
-  }
-  const used = process.cpuUsage(cpu)
-  const cpuSeconds = (used.user + used.system) / 1e6
-  return {
-    'lists/s': times.length / ((systemClock.elapsed() - startMs) / 1000),
-    'lists/s of CPU': times.length / cpuSeconds,
-    'P50 ms': quantile(times, 0.5),
-    'P99 ms': quantile(times, 0.99),
-  }
-}
-
-/** Arrivals at a fixed pace, whatever the answers do: latency counts from when each was due. */
-async function paced(task: () => Promise<unknown>, perSecond: number): Promise<number[]> {
-  const times: number[] = []
-  const startMs = systemClock.elapsed()
-  const waiting: Promise<void>[] = []
-  for (let at = 0; at < perSecond * 3; at++) {
-    const dueMs = startMs + (at * 1000) / perSecond
-    const leftMs = dueMs - systemClock.elapsed()
-    if (leftMs > 1) await systemClock.sleep(leftMs)
-    waiting.push(task().then(() => void times.push(systemClock.elapsed() - dueMs)))
-  }
-  await Promise.all(waiting)
-  return times
-}
-
-/** Median time of a step in us, over 400 runs after 100 to warm up. */
-function step(task: (at: number) => void): number {
-  const times: number[] = []
-  for (let at = 0; at < 500; at++) {
-    const beganMs = systemClock.elapsed()
-    task(at)
-    if (at >= 100) times.push((systemClock.elapsed() - beganMs) * 1000)
-  }
-  return quantile(times, 0.5)
-}
-
 /** Each stage by itself, on the same data and with the code that serves. */
 function stages(shop: BenchShop): BenchRow[] {
   const { state, served, feedback } = shop
-  const { models } = served.now()
-  const knowledge = state.knowledge(models)
+  const knowledge = state.knowledge(served.now().models)
+  const { catalogue } = state
   const nowMs = systemClock.now()
   const histories = Array.from({ length: 500 }, (_, at) => state.histories.of(`user-${at}`))
-  const total = new Scores(state.catalogue.size)
-  const board = new Scores(state.catalogue.size)
+  const askers = histories.map((history) => ({ history, nowMs }))
+  const askerOf = (at: number): Asker => askers[at] as Asker
+  const board = new Scores(catalogue.size)
+  const total = new Scores(catalogue.size)
   const rows: BenchRow[] = []
-  const row = (label: string, us: number): void => void rows.push({ label, figures: { us } })
-  const asker = (at: number): { history: (typeof histories)[0]; nowMs: number } => ({
-    history: histories[at] as (typeof histories)[0],
-    nowMs,
-  })
-  row(
-    'features of the user',
-    step((at) => userFeaturesOf(asker(at).history, state.catalogue)),
-  )
+  const row = (label: string, task: (at: number) => void): void =>
+    void rows.push({ label: `stage: ${label}`, figures: { us: step(task) } })
+  row('features of the user', (at) => userFeaturesOf(askerOf(at).history, catalogue))
   for (const { voice } of firstBlend)
-    row(
-      `channel ${voice.channel}`,
-      step((at) => {
-        board.clear()
-        speak(voice, knowledge, asker(at), board)
-      }),
-    )
-  const lists: Ranked[][] = []
-  row(
-    'merge and filter: 400 of the catalogue',
-    step((at) => {
-      total.clear()
+    row(`channel ${voice.channel}`, (at) => {
       board.clear()
-      for (const { voice, weight } of firstBlend) {
-        speak(voice, knowledge, asker(at), board)
-        addNormalised(total, board, weight, state.catalogue.size)
-        board.clear()
-      }
-      lists[at] = topOf(total, 400, (item) => state.catalogue.showable(item))
+      speak(voice, knowledge, askerOf(at), board)
+    })
+  const boards = askers.map((asker) =>
+    firstBlend.map(({ voice, weight }) => {
+      const scores = new Scores(catalogue.size)
+      speak(voice, knowledge, asker, scores)
+      return { scores, weight }
     }),
   )
-  const items = lists.map((list) => list.slice(0, 200).map(({ item }) => item))
-  const vectors = items.map((each, at) => {
-    const user = userFeaturesOf(asker(at).history, state.catalogue)
-    return featuresOf({ userId: `user-${at}`, user, nowMs }, each, state)
+  row('merge: scores to one scale, added up', (at) => {
+    total.clear()
+    for (const { scores, weight } of boards[at] ?? [])
+      addScaled(total, scores, scaleOf(scores, weight, catalogue.size))
   })
-  row(
-    'feature vectors of 200 candidates',
-    step((at) => {
-      const user = userFeaturesOf(asker(at).history, state.catalogue)
-      featuresOf({ userId: `user-${at}`, user, nowMs }, items[at] ?? [], state)
-    }),
-  )
-  row(
-    'rank 200: three machines',
-    step((at) => void (vectors[at] && feedback.ranker.logWorth(vectors[at]))),
-  )
+  const lists: Ranked[][] = []
+  row('filter, and the best 200', (at) => {
+    total.clear()
+    for (const { scores, weight } of boards[at] ?? [])
+      addScaled(total, scores, scaleOf(scores, weight, catalogue.size))
+    lists[at] = topOf(total, 200, candidateFilter(catalogue, askerOf(at).history, anyQuery))
+  })
+  const merge = rows.at(-2)?.figures['us'] as number
+  const both = rows.at(-1)?.figures['us'] as number
+  rows.splice(-1, 1, { label: 'stage: filter, and the best 200', figures: { us: both - merge } })
+  const questions = askers.map(({ history }, at) => ({
+    userId: `user-${at}`,
+    user: userFeaturesOf(history, catalogue),
+    nowMs,
+  }))
+  const vectorsOf = (at: number, most: number): FeatureRows =>
+    featuresOf(
+      questions[at] as FeatureQuestion,
+      (lists[at] ?? []).slice(0, most).map(({ item }) => item),
+      state,
+    )
+  row('feature vectors of 200 candidates', (at) => vectorsOf(at, 200))
+  const vectors = lists.map((_, at) => vectorsOf(at, 200))
+  row('rank 200: three machines', (at) => feedback.ranker.logWorth(vectors[at] as FeatureRows))
+  const worths = vectors.map((each) => feedback.ranker.logWorth(each))
+  row('put 200 in their new order', (at) => mixed(lists[at] ?? [], worths[at] as Float64Array))
+  const { voice } = firstBlend[0] as BlendPart
+  row('reasons for 20 items', (at) => {
+    const source = {
+      knowledge,
+      catalogue,
+      ...askerOf(at),
+      language: 'en',
+      weighed: new Map(),
+    } as const
+    for (const { item } of (lists[at] ?? []).slice(0, 20)) reasonFor(item, voice, source)
+  })
+  row('a list for the log of served lists, 200 a second of them', (at) => {
+    const merged = lists[at] ?? []
+    const chosen = rerank(rerankInput(shop, merged), noRules)
+    const question = questions[at] as FeatureQuestion
+    const made = { requestId: 'r', model: 'm', question, merged, chosen, variants: {}, catalogue }
+    encodeServed(servedListOf({ ...made, features: vectorsOf(at, 20) }))
+  })
+  row('serialise 20 items', (at) => {
+    const made = (lists[at] ?? []).slice(0, 20)
+    JSON.stringify({ requestId: 'r', model: 'm', items: made.map(answerOf) })
+  })
   return [...rows, ...rerankRows(shop, lists)]
 }
 
-function rerankRows({ state }: BenchShop, lists: readonly Ranked[][]): BenchRow[] {
-  const likeness = new Likeness(state.catalogue, state.covisitation)
+function rerankInput({ state }: BenchShop, ranked: readonly Ranked[]): RerankInput {
+  const { catalogue, covisitation } = state
+  likeness ??= new Likeness(catalogue, covisitation)
+  return { ranked, most: 20, catalogue, likeness, nowMs: 0, chance }
+}
+
+let likeness: Likeness | undefined
+
+function rerankRows(shop: BenchShop, lists: readonly Ranked[][]): BenchRow[] {
   const run = (rules: RerankRules): number =>
-    step((at) => {
-      const ranked = lists[at] as Ranked[]
-      const { catalogue } = state
-      rerank({ ranked, most: 20, catalogue, likeness, nowMs: 0, chance }, rules)
-    })
+    step((at) => rerank(rerankInput(shop, lists[at] ?? []), rules))
   const quotas = [{ attribute: 'category', most: 3 }]
   const diverse = (kind: 'mmr' | 'dpp'): RerankRules => ({
     ...noRules,
     quotas,
     diversity: { kind, weight: 0.3 },
   })
+  const all = new Likeness(shop.state.catalogue, shop.state.covisitation)
   return [
+    { label: 'stage: re-rank without rules', figures: { us: run(noRules) } },
     { label: 're-rank 200 to 20: MMR and a quota', figures: { us: run(diverse('mmr')) } },
     { label: 're-rank 200 to 20: DPP and a quota', figures: { us: run(diverse('dpp')) } },
     {
       label: 'control: MMR as its formula, all pairs again for each place',
-      figures: { us: step((at) => naiveMmr(lists[at] as Ranked[], likeness)) },
-    },
-    {
-      label: 'serialise 20 items',
-      figures: {
-        us: step((at) => {
-          const made = (lists[at] ?? []).slice(0, 20)
-          JSON.stringify({ requestId: 'r', model: 'm', items: made.map(answerOf) })
-        }),
-      },
+      figures: { us: step((at) => naiveMmr(lists[at] ?? [], all)) },
     },
   ]
 }
@@ -261,10 +244,23 @@ async function eventRows(): Promise<BenchRow[]> {
   while (engine.state.events < count) await systemClock.sleep(1)
   const perSecond = count / ((systemClock.elapsed() - startMs) / 1000)
   const times: number[] = []
+  const lists: number[] = []
   for (let at = 0; at < 200; at++) {
+    const sent = event(count + at) as { readonly itemId: string }
+    const query = { ...anyQuery, ...filters, exclude: undefined, userId: `late-${at}` }
     const beganMs = systemClock.elapsed()
-    await engine.ingest.event({ ...event(count + at), userId: `late-${at}` }, ROOT_CONTEXT)
-    while (engine.state.histories.of(`late-${at}`).items.length === 0) await systemClock.sleep(0)
+    await engine.ingest.event({ ...sent, userId: query.userId }, ROOT_CONTEXT)
+    // A stranger's list is of what is popular; the first one with a reason that names the item sent
+    // is the first that knows of it.
+    for (let asked = 1; ; asked++) {
+      const { items } = await engine.recommender.recommend(query, ROOT_CONTEXT)
+      if (items.some(({ reason }) => namesItem(reason.evidence, sent.itemId))) {
+        lists.push(asked)
+        break
+      }
+      if (systemClock.elapsed() - beganMs > 10_000) throw new Error('the event is never seen')
+      await systemClock.sleep(0)
+    }
     times.push(systemClock.elapsed() - beganMs)
   }
   await engine.stop()
@@ -273,90 +269,93 @@ async function eventRows(): Promise<BenchRow[]> {
   return [
     { label: 'events taken, durable and applied', figures: { 'events/s': perSecond } },
     {
-      label: 'event sent to visible in lists',
-      figures: { 'P50 ms': quantile(times, 0.5), 'P99 ms': quantile(times, 0.99) },
+      label: 'event sent to the first list whose reasons name it',
+      figures: {
+        'P50 ms': quantile(times, 0.5),
+        'P99 ms': quantile(times, 0.99),
+        'lists asked for': quantile(lists, 0.5),
+      },
     },
   ]
 }
 
-/** Seconds of training, in threads as the engine does it. 10^6 with SPATE_BENCH_LONG=1. */
-async function trainingRows(): Promise<BenchRow[]> {
-  const sizes = process.env['SPATE_BENCH_LONG'] === '1' ? [100_000, 1_000_000] : [100_000]
-  const rows: BenchRow[] = []
-  for (const events of sizes) {
-    const state = benchState({ users: events / 10, items: 5000, events })
-    const startMs = systemClock.elapsed()
-    await trainInWorker(state.interactions(), trainingDefaults)
-    const seconds = (systemClock.elapsed() - startMs) / 1000
-    rows.push({ label: `training on ${events} interactions`, figures: { seconds } })
+const namesItem = (evidence: Readonly<Record<string, unknown>>, itemId: string): boolean =>
+  Array.isArray(evidence['items']) && evidence['items'].includes(itemId)
+
+/** The whole request in the server's process, and the fleet that would take. */
+async function httpRows(): Promise<{ readonly rows: BenchRow[]; readonly us: number }> {
+  const ranked = await startListServer(true, chance)
+  const plain = await startListServer(false, chance)
+  const costs = { ranked: [] as number[], plain: [] as number[], alive: [] as number[] }
+  for (const server of [ranked, plain]) await server.cost(() => server.ask(), requests)
+  // In turns, so that a machine that grows slower does so for all of them.
+  for (let round = 0; round < rounds; round++) {
+    costs.ranked.push(await ranked.cost(() => ranked.ask(), requests))
+    costs.plain.push(await plain.cost(() => plain.ask(), requests))
+    costs.alive.push(await ranked.cost(() => ranked.alive(), requests))
   }
-  return rows
+  const us = quantile(costs.ranked, 0.5)
+  const half = await paced(() => ranked.ask(), Math.floor(500_000 / us))
+  await Promise.all([ranked.stop(), plain.stop()])
+  const row = (label: string, values: readonly number[]): BenchRow => ({
+    label,
+    figures: {
+      'lists/s of CPU': 1e6 / quantile(values, 0.5),
+      'CPU us': quantile(values, 0.5),
+      spread: `${Math.min(...values).toFixed(0)}..${Math.max(...values).toFixed(0)}`,
+    },
+  })
+  const rows = [
+    row('whole request over HTTP, ranker on: CPU of the server', costs.ranked),
+    row('control: the same, ranker not let in yet', costs.plain),
+    row('control: GET /health/live on the same wire', costs.alive),
+    {
+      label: 'over HTTP, ranker on, paced at half of what a core does',
+      figures: { 'P50 ms': quantile(half, 0.5), 'P99 ms': quantile(half, 0.99) },
+    },
+  ]
+  return { rows, us }
 }
 
-/** Bytes and cost by size: heap and buffers after a collection. */
-async function scaleRows(): Promise<BenchRow[]> {
-  const rows: BenchRow[] = []
-  const bytes = (): number => {
-    globalThis.gc?.()
-    const { heapUsed, arrayBuffers } = process.memoryUsage()
-    return heapUsed + arrayBuffers
-  }
-  for (const size of [
-    { users: 5000, items: 2000, events: 50_000 },
-    { users: 50_000, items: 2000, events: 500_000 },
-    { users: 5000, items: 20_000, events: 50_000 },
-  ]) {
-    const before = bytes()
-    const shop = benchShop(size, true, 1000)
-    const held = bytes() - before
-    const { 'lists/s of CPU': lists } = await rate(() => ask(shop), 1.5)
-    rows.push({
-      label: `${size.users} users, ${size.items} items, ${size.events} events`,
-      figures: {
-        'lists/s of CPU': lists ?? 0,
-        'bytes a user (10 events)': held / size.users,
-        'bytes an item': held / size.items,
-      },
-    })
-  }
-  return rows
-}
+const requests = 2000
+const rounds = 3
 
-/** Lists, their stages, events, training, swap, size. */
+/** Lists, whole and by stage, over HTTP and in process; events; a swap of models. */
 export async function run(): Promise<BenchTable> {
+  const http = await httpRows()
   const size = { users: 20_000, items: 5000, events: 200_000 }
   const shop = benchShop(size, true)
   const plain = benchShop(size, false)
   const popular = plain.state.popularity
   const ranked = await rate(() => ask(shop))
-  const perCore = ranked['lists/s of CPU'] ?? 0
-  const half = await paced(() => ask(shop), Math.floor((ranked['lists/s'] ?? 0) / 2))
+  const half = await paced(() => ask(shop), Math.floor(ranked['lists/s'] / 2))
   const rows: BenchRow[] = [
-    { label: '20 items of 400 candidates, built-in ranker on 200', figures: ranked },
-    { label: 'the same, ranker not let in yet', figures: await rate(() => ask(plain)) },
+    ...http.rows,
+    { label: 'in process: 20 items of 200 candidates, ranker on', figures: ranked },
+    { label: 'control: the same, ranker not let in yet', figures: await rate(() => ask(plain)) },
     {
       label: 'control: the 20 most popular',
       figures: await rate(() => Promise.resolve(popular.top('fortnight', 20).length)),
     },
     {
-      label: 'built-in ranker, paced at half of its rate',
+      label: 'in process, ranker on, paced at half of its rate',
       figures: { 'P50 ms': quantile(half, 0.5), 'P99 ms': quantile(half, 0.99) },
     },
     ...stages(shop),
     ...(await swapRows(shop)),
     ...(await eventRows()),
-    ...(await trainingRows()),
-    ...(await scaleRows()),
   ]
+  const fleet = (us: number): string =>
+    `${Math.ceil(us / 2)} cores at full load, ${Math.ceil(us)} at half load`
   return {
     name: 'recommend',
-    title: 'Recommend: lists, stages, events, training',
+    title: 'Recommend: lists and their stages, events, swaps',
     rows,
     notes: [
-      `In process, one thread, ${size.users} users, ${size.items} items, ${size.events} events, first mixture (EASE on 2000 items, co-visitation, popularity); HTTP is not in these figures.`,
-      `Fleet arithmetic: 500,000 lists/s at ${Math.round(perCore)} lists a second of CPU are ${Math.ceil(500_000 / perCore)} cores at full load, ${Math.ceil(1_000_000 / perCore)} at half load (measured rate a core x cores; HTTP comes on top).`,
-      'Lists/s of CPU is what a core of its own would do: user and system time of the process, its threads included.',
-      'Bytes a user and an item are all that is held, over users and over items: compare rows.',
+      `${size.users} users, ${size.items} items, ${size.events} events, first mixture (EASE on 2000 items, co-visitation, popularity, content, latest). Over HTTP: the program as shipped (telemetry, feature cache, log of served lists) in a process of its own, ${rounds} rounds of ${requests} requests.`,
+      `Fleet arithmetic for 500,000 lists/s, CPU a request x rate: whole requests over HTTP at ${http.us.toFixed(0)} us are ${fleet(http.us)}; lists alone, in process, at ${ranked['CPU us'].toFixed(0)} us are ${fleet(ranked['CPU us'])}.`,
+      'CPU is user and system time of the process, its threads included: what a core of its own would do. Stages are medians of the clock, one at a time.',
+      'How cost and memory grow with users and items: list-scale. Seconds of training: train.',
     ],
   }
 }

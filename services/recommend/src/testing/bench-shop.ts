@@ -5,7 +5,7 @@ import { noTelemetry } from '@spate/telemetry/telemetry'
 import { Feedback } from '../domain/rank/feedback.ts'
 import { weightsTried } from '../domain/rank/mix-gate.ts'
 import { onlineRankerDefaults } from '../domain/rank/online-ranker.ts'
-import { trainModels, trainingDefaults } from '../domain/learn/training.ts'
+import { modelMakers, trainingDefaults } from '../domain/learn/training.ts'
 import {
   firstBlend,
   firstBlendForStrangers,
@@ -64,8 +64,10 @@ export function benchState(size: BenchSize): RecommendState {
 export function benchShop(size: BenchSize, learnt: boolean, headItemsMax = 2000): BenchShop {
   const state = benchState(size)
   const served = new ServedModels()
+  const makers = modelMakers(state.interactions(), { ...trainingDefaults, headItemsMax })
   served.swap({
-    models: trainModels(state.interactions(), { ...trainingDefaults, headItemsMax }),
+    // The one trained model the first mixture asks.
+    models: makers ? { ease: makers.ease() } : {},
     blend: firstBlend,
     blendWithRepeats: firstBlendWithRepeats,
     blendForStrangers: firstBlendForStrangers,
