@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Chance } from '@spate/runtime/chance'
+import { systemClock } from '@spate/runtime/clock'
 
 /** Requests under way at once where as many as possible are sent. */
 const connections = 8
@@ -16,8 +17,8 @@ export interface ListServer {
   ask(): Promise<void>
   /** The same round trip without a list: what the wire costs. */
   alive(): Promise<void>
-  /** CPU time of the server for one of `count` calls of `task`, us. */
-  cost(task: () => Promise<void>, count: number): Promise<number>
+  /** CPU time of the server for one of `count` calls of `task`, us, and calls a second. */
+  cost(task: () => Promise<void>, count: number): Promise<{ us: number; perSecond: number }>
   stop(): Promise<void>
 }
 
@@ -51,12 +52,14 @@ export async function startListServer(ranked: boolean, chance: Chance): Promise<
     alive: () => send('GET', '/health/live'),
     cost: async (task, count) => {
       const before = await cpuUs(child)
+      const startMs = systemClock.elapsed()
       let left = count
       const lane = async (): Promise<void> => {
         while (left-- > 0) await task()
       }
       await Promise.all(Array.from({ length: connections }, lane))
-      return ((await cpuUs(child)) - before) / count
+      const perSecond = count / ((systemClock.elapsed() - startMs) / 1000)
+      return { us: ((await cpuUs(child)) - before) / count, perSecond }
     },
     stop: async () => {
       agent.destroy()

@@ -21,17 +21,41 @@ export function spreadOf(ranked: readonly Ranked[]): {
  * were; those behind keep their order below them.
  */
 export function mixed(ranked: readonly Ranked[], values: ArrayLike<number>): readonly Ranked[] {
-  const head: Ranked[] = []
-  let least = Infinity
-  for (let at = 0; at < values.length; at++) {
-    const score = values[at] as number
-    head.push({ item: (ranked[at] as Ranked).item, score })
-    least = Math.min(least, score)
-  }
-  head.sort((a, b) => b.score - a.score)
+  const order = descending(values)
+  const list: Ranked[] = []
+  for (const at of order)
+    list.push({ item: (ranked[at] as Ranked).item, score: values[at] as number })
+  let least = list.at(-1)?.score ?? Infinity
   for (let at = values.length; at < ranked.length; at++) {
     least -= 1e-6
-    head.push({ item: (ranked[at] as Ranked).item, score: least })
+    list.push({ item: (ranked[at] as Ranked).item, score: least })
   }
-  return head
+  return list
+}
+
+/**
+ * The places of `values`, that of the greatest first, equals as they stood: a merge sort from below
+ * on whole numbers, which calls no comparison. O(n log n).
+ */
+function descending(values: ArrayLike<number>): Uint32Array {
+  const count = values.length
+  let from = Uint32Array.from({ length: count }, (_, at) => at)
+  let to = new Uint32Array(count)
+  for (let width = 1; width < count; width *= 2) {
+    for (let start = 0; start < count; start += 2 * width) {
+      const middle = Math.min(start + width, count)
+      const end = Math.min(start + 2 * width, count)
+      let left = start
+      let right = middle
+      for (let at = start; at < end; at++) {
+        const takesLeft =
+          left < middle &&
+          (right >= end ||
+            (values[from[left] as number] as number) >= (values[from[right] as number] as number))
+        to[at] = (takesLeft ? from[left++] : from[right++]) as number
+      }
+    }
+    ;[from, to] = [to, from]
+  }
+  return from
 }
