@@ -26,7 +26,7 @@ export interface ListServer {
 export async function startListServer(ranked: boolean, chance: Chance): Promise<ListServer> {
   const folder = await mkdtemp(join(tmpdir(), 'spate-lists-'))
   const script = fileURLToPath(new URL('./list-server.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, folder, ranked ? 'ranked' : 'plain'], {
+  const child = spawn('node', [script, folder, ranked ? 'ranked' : 'plain'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
