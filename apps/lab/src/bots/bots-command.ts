@@ -1,8 +1,7 @@
 import type { Command, CommandContext } from '@spate/runtime/command'
 import { errorText } from '@spate/runtime/fault'
 import { duration, integer, type TableOf } from '@spate/runtime/settings'
-import { runBots, type BotsReport } from './bots-run.ts'
-import { botsEngine, startOwnEngine } from './own-engine.ts'
+import type { BotsReport } from './bots-run.ts'
 
 /** Flags of `spate load bots`. */
 export interface LoadBotsSettings {
@@ -54,6 +53,9 @@ export const loadBotsCommand: Command<Table> = {
 
 async function run(context: CommandContext<Table>): Promise<number> {
   const { settings: given, host, clock, chance, signal, json } = context
+  // A whole engine: loaded by this command alone, for every program loads the list of commands.
+  const { runBots } = await import('./bots-run.ts')
+  const { botsEngine, startOwnEngine } = await import('./own-engine.ts')
   const engine = await startOwnEngine(botsEngine, { clock, chance })
   try {
     const plan = {
