@@ -7,6 +7,7 @@ import { Fault } from '@spate/runtime/fault'
 import { silentLog } from '@spate/runtime/log'
 import { emptyOrder, type PurgeOrder } from '../store/response-index.ts'
 import { StoredResponse } from '../store/stored-response.ts'
+import { sweepMax } from '../store/sweep.ts'
 import { Tiers } from '../store/tiers.ts'
 import type { DiskLimits } from './disk-tier.ts'
 import { openDiskTier } from './open-disk-tier.ts'
@@ -128,6 +129,27 @@ test('a soft purge is remembered: the response comes back stale', async () => {
   const again = await open(disk)
   assert.equal(await bodyOf(again, 'a'), 'old')
   assert.equal(again.find('http://h.example/a', anyone)?.timing.freshUntilMs, 2000)
+})
+
+test('of a purge of many nothing comes back, whatever of it is cleared away when the power goes', async () => {
+  for (const turns of [0, 1]) {
+    const disk = simulated()
+    const tiers = await open(disk, { bytesMax: 2 ** 30 })
+    const many = 2 * sweepMax + 1
+    for (let at = 0; at < many; at++) tiers.put(response(`${at}`, 'old'))
+    await settled(tiers)
+    assert.equal(tiers.disk?.figures.objects, many)
+    assert.equal(tiers.purge({ ...emptyOrder, tags: ['t'] }, 2000), many)
+    assert.equal(tiers.findOnDisk(`http://h.example/${many - 1}`, anyone), undefined)
+    for (let turn = 0; turn < turns; turn++)
+      await new Promise<void>((resolve) => void setImmediate(resolve))
+    tiers.put(response('0', 'new'))
+    await settled(tiers)
+    disk.kill()
+    const again = await open(disk, { bytesMax: 2 ** 30 })
+    assert.equal(again.disk?.figures.objects, 1)
+    assert.equal(await bodyOf(again, '0'), 'new')
+  }
 })
 
 test('a purge reaches what is still on its way to disk', async () => {

@@ -2,7 +2,7 @@ import { cacheName } from './cache-status.ts'
 import { fieldValue, listMembers, withoutFields, type FieldList } from './fields.ts'
 
 /** Fields that concern one connection only (RFC 9110 section 7.6.1, RFC 9111 section 3.1). */
-const hopByHop: readonly string[] = [
+const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -13,7 +13,7 @@ const hopByHop: readonly string[] = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-]
+])
 
 /** Fields `Connection` may name without losing them: without these a message changes its meaning. */
 const endToEnd: ReadonlySet<string> = new Set([
@@ -30,8 +30,10 @@ const endToEnd: ReadonlySet<string> = new Set([
 
 /** `headers` without hop-by-hop fields and those that `Connection` names; a new list. */
 export function endToEndFields(headers: FieldList): string[] {
+  const named = fieldValue(headers, 'connection')
+  if (named === undefined) return withoutFields(headers, hopByHop)
   const dropped = new Set(hopByHop)
-  for (const name of listMembers(fieldValue(headers, 'connection'))) {
+  for (const name of listMembers(named)) {
     const lower = name.toLowerCase()
     if (!endToEnd.has(lower)) dropped.add(lower)
   }
@@ -65,6 +67,10 @@ const unkeyedFields: ReadonlySet<string> = new Set([
   'spate-peer',
   'traceparent',
   'tracestate',
+  // Said anew for each hop.
+  'host',
+  'via',
+  'content-length',
 ])
 
 /** Conditions and ranges of the client: the cache asks for the whole and answers them itself. */
@@ -90,8 +96,8 @@ export function forwardedFields(
   drop: ReadonlySet<string>,
 ): string[] {
   const via = fieldValue(headers, 'via')
-  const gone = new Set([...unkeyedFields, ...drop, 'host', 'via', 'content-length'])
-  const fields = withoutFields(endToEndFields(headers), gone)
+  const kept = withoutFields(endToEndFields(headers), unkeyedFields)
+  const fields = drop.size === 0 ? kept : withoutFields(kept, drop)
   fields.push('via', viaValue(via, by.httpVersion))
   if (by.clientAddress !== '') fields.push('x-forwarded-for', by.clientAddress)
   fields.push('x-forwarded-proto', by.secure ? 'https' : 'http')
