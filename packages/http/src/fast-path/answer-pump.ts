@@ -7,6 +7,8 @@ import type { FastRequest } from './fast-request.ts'
 
 /** Pieces of a large whole body. */
 const pieceBytes = 65_536
+/** Most bytes one answer sends in a turn of the event loop, however fast its client reads: others have a turn too. */
+export const turnBytesMax = 131_072
 
 /** Where pieces go. */
 export interface PumpTarget {
@@ -27,11 +29,20 @@ export async function pump(
 ): Promise<number> {
   const length = givenLength(answer.headers)
   let sent = 0
+  let turnBytes = 0
+  const put = async (piece: Uint8Array): Promise<void> => {
+    if (turnBytes >= turnBytesMax) {
+      turnBytes = 0
+      await nextTurn()
+    }
+    turnBytes += piece.length
+    await putPiece(target, piece)
+  }
   try {
     const whole = wholeBody(answer)
     if (whole !== undefined) {
       for (; sent < whole.length; sent += pieceBytes) {
-        await put(target, whole.subarray(sent, sent + pieceBytes))
+        await put(whole.subarray(sent, sent + pieceBytes))
       }
       return whole.length
     }
@@ -40,9 +51,9 @@ export async function pump(
       if (piece.length === 0) continue
       sent += piece.length
       if (length !== undefined && sent > length) throw new Error('longer than its Content-Length')
-      await put(target, length === undefined ? chunk(piece) : piece)
+      await put(length === undefined ? chunk(piece) : piece)
     }
-    if (length === undefined) await put(target, lastChunk)
+    if (length === undefined) await put(lastChunk)
     else if (sent < length) throw new Error('shorter than its Content-Length')
   } catch {
     request.close = true
@@ -78,8 +89,10 @@ function chunk(piece: Uint8Array): Buffer {
 
 const crlf = Buffer.from('\r\n')
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
 /** Sends a piece and waits until the client has taken enough for the next one. */
-async function put(target: PumpTarget, piece: Uint8Array): Promise<void> {
+async function putPiece(target: PumpTarget, piece: Uint8Array): Promise<void> {
   const { socket } = target
   if (socket.destroyed) throw new Error('the client went away')
   if (target.send(piece)) return
