@@ -116,6 +116,6 @@ test('bodies on their way in are bounded: above the bound they pass unstored', a
   })
   assert.equal((await it.get('/big')).body.length, body.length)
   assert.equal(it.edge.store.memory.figures.objects, 0)
-  assert.equal(it.edge.transfers.heldBytes, 0)
+  assert.equal(it.edge.transfers.transient.bytes, 0)
   await it.stop()
 })

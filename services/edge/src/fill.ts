@@ -13,9 +13,7 @@
 import { Fault } from '@spate/runtime/fault'
 import type { Spill } from './disk/spill.ts'
 import type { OriginExchange } from './origins/origin.ts'
-
-/** Bytes a passing fill may be ahead of its slowest reader before the origin is paused. */
-export const lagBytesMax = 1_048_576
+import type { Transient } from './transient.ts'
 
 interface Reader {
   /** Index of the next chunk, counted from the fill's first; behind `bytes` where that was dropped. */
@@ -26,6 +24,9 @@ interface Reader {
 
 /** The body of one origin response and those who read it. */
 export class Fill {
+  readonly #transient: Transient
+  /** What of `#heldBytes` counts there. */
+  #counted = 0
   #chunks: Uint8Array[] = []
   /** Chunks dropped so far: index of `#chunks[0]`. */
   #dropped = 0
@@ -49,6 +50,10 @@ export class Fill {
   /** Called once, however it ends. */
   onSettled: (() => void) | undefined
 
+  constructor(transient: Transient) {
+    this.#transient = transient
+  }
+
   attach(exchange: OriginExchange): void {
     this.#exchange = exchange
   }
@@ -70,11 +75,6 @@ export class Fill {
   get whole(): Uint8Array | undefined {
     if (!this.#ended || this.#spill || this.#dropped > 0) return undefined
     return (this.#whole ??= this.#together())
-  }
-
-  /** Bytes held in memory now. */
-  get heldBytes(): number {
-    return this.#heldBytes
   }
 
   /** Holds everything until the end. */
@@ -113,6 +113,7 @@ export class Fill {
     this.#chunks.push(chunk)
     this.#heldBytes += chunk.length
     this.#totalBytes += chunk.length
+    this.#count()
     this.#announce()
     if (!this.#keep) this.#settleWindow()
     else if (this.#spill) {
@@ -154,10 +155,12 @@ export class Fill {
   reader(signal?: AbortSignal): AsyncIterableIterator<Uint8Array> {
     const reader: Reader = { at: 0, bytes: 0 }
     this.#readers.add(reader)
+    this.#count()
     const leave = (): IteratorResult<Uint8Array> => {
       signal?.removeEventListener('abort', leave)
       this.#readers.delete(reader)
       this.#letFileGo()
+      this.#count()
       if (!this.#keep) this.#settleWindow()
       return { done: true, value: undefined }
     }
@@ -222,7 +225,7 @@ export class Fill {
       return
     }
     for (let first = this.#chunks[0]; first; first = this.#chunks[0]) {
-      if (this.#heldBytes <= lagBytesMax) break
+      if (this.#heldBytes <= this.#transient.lagBytes) break
       if (this.#droppedBytes + first.length > spill.writtenBytes) break
       this.#drop()
     }
@@ -234,14 +237,24 @@ export class Fill {
     this.#heldBytes -= chunk.length
     this.#droppedBytes += chunk.length
     this.#dropped++
+    this.#count()
+  }
+
+  /** Held until the fill is over and read: a slow reader holds a whole body as much as one on its way. */
+  #count(): void {
+    const over = (this.#ended || this.#fault !== undefined) && this.#readers.size === 0
+    const counts = over ? 0 : this.#heldBytes
+    this.#transient.bytes += counts - this.#counted
+    this.#counted = counts
   }
 
   /** Pauses the origin while `bytes` are more than the lag allows. */
   #pace(bytes: number): void {
-    if (!this.#paused && bytes > lagBytesMax) {
+    const { lagBytes } = this.#transient
+    if (!this.#paused && bytes > lagBytes) {
       this.#paused = true
       this.#exchange?.pause()
-    } else if (this.#paused && bytes <= lagBytesMax / 2) {
+    } else if (this.#paused && bytes <= lagBytes / 2) {
       this.#paused = false
       this.#exchange?.resume()
     }
@@ -282,6 +295,7 @@ export class Fill {
 
   #settle(): void {
     this.#letGo()
+    this.#count()
     this.#letFileGo()
     this.onSettled?.()
     this.onSettled = undefined

@@ -99,9 +99,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   gate.take(settings)
   const reload = reloaderOf(options, { sites, edge, gate, names: nodes.names })
   const lifecycle = new Lifecycle({ clock, log })
-  const health = healthRoutes(() => ({ ...originChecks(sites.origins), ...sharedCheck(edge) }), {
-    clock,
-  })
+  const health = healthRoutes(() => checksOf(sites, edge), { clock })
   const metrics = worker ? crewMetricsRoute(worker.place, options) : metricsRoute(telemetry)
   const watch = watchOf(options, edge, () => sites.origins)
   const admin = adminHandler(options, health, [
@@ -136,11 +134,12 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
   }
 }
 
-/** The shared tier is never vital: without it the origin is asked more often. */
-function sharedCheck({ shared }: Edge): HealthChecks {
-  if (!shared) return {}
+/** The shared tier is no more vital than the origins are: without it they are asked more often. */
+function checksOf({ origins }: SiteKeeper, { shared }: Edge): HealthChecks {
+  const checks = originChecks(origins)
+  if (!shared) return checks
   const { state } = shared.figures
-  return { shared: () => ({ ready: state === 'closed', optional: true, detail: state }) }
+  return { ...checks, shared: () => ({ ready: state === 'closed', optional: true, detail: state }) }
 }
 
 /** Statistics, log and warm-ups: their calls, and how to end what they keep open. */

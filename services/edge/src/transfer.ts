@@ -31,6 +31,7 @@ import { Fill } from './fill.ts'
 import type { EdgePolicy } from './policy.ts'
 import type { Stamp } from './shared-tier/purge-log.ts'
 import type { StoredResponse } from './store/stored-response.ts'
+import type { Transient } from './transient.ts'
 
 /** What the origin said, as far as those who wait are concerned. */
 export type Outcome =
@@ -84,8 +85,8 @@ export interface TransferHost {
   spill(bytes: number): Spill | undefined
   /** Lets go of a spill that will not be stored. */
   abandon(spill: Spill): void
-  /** True while the memory for bodies on their way in is not used up. */
-  mayHold(bytes: number): boolean
+  /** Memory of bodies on their way. */
+  readonly transient: Transient
   now(): number
   /** Called with every final answer before anything of it is stored. */
   answered(transfer: Transfer, response: ReceivedResponse): void
@@ -109,7 +110,7 @@ export interface Kept {
 /** One request to the origin, shared by all who wait for its answer. */
 export class Transfer {
   readonly asked: Asked
-  readonly fill: Fill = new Fill()
+  readonly fill: Fill
   /** Settles at the response head; never rejects. */
   readonly outcome: Promise<Outcome>
   /** Known once the head is here. */
@@ -130,6 +131,7 @@ export class Transfer {
     this.asked = asked
     this.epoch = epoch
     this.#host = host
+    this.fill = new Fill(host.transient)
     this.requestTimeMs = host.now()
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     this.outcome = promise
@@ -161,7 +163,10 @@ export class Transfer {
     const bytes = fill.totalBytes + chunk.length
     if (fill.kept && fill.spilling) {
       if (bytes > this.#host.spillBytesMax) fill.passThrough()
-    } else if (fill.kept && (bytes > this.#keepBytesMax || !this.#host.mayHold(chunk.length)))
+    } else if (
+      fill.kept &&
+      (bytes > this.#keepBytesMax || !this.#host.transient.takes(chunk.length))
+    )
       this.#spill(bytes)
     fill.push(chunk)
   }

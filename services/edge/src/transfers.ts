@@ -29,6 +29,7 @@ import type { SharedTier } from './shared-tier/shared-tier.ts'
 import { LateExchange } from './shared-tier/late-exchange.ts'
 import type { Statistics } from './statistics.ts'
 import { StoredResponse } from './store/stored-response.ts'
+import { Transient } from './transient.ts'
 import { Transfer, type Asked, type Kept, type Outcome, type TransferHost } from './transfer.ts'
 import type { Forgotten } from './workers/telling.ts'
 
@@ -51,7 +52,7 @@ export interface TransfersParts {
   /** Absent where no store of all nodes is asked. */
   readonly shared?: SharedTier | undefined
   readonly objectBytesMax: () => number
-  /** Bytes all bodies on their way into the store may hold together. */
+  /** Bytes all bodies on their way may hold together. */
   readonly transientBytesMax: () => number
   readonly now: () => number
 }
@@ -68,6 +69,7 @@ interface Way {
 export class Transfers implements TransferHost {
   readonly statistics: Statistics
   readonly purger: Purger
+  readonly transient: Transient
   readonly #parts: TransfersParts
   readonly #all = new Set<Transfer>()
   readonly #open = new Map<string, Transfer[]>()
@@ -76,6 +78,7 @@ export class Transfers implements TransferHost {
   constructor(parts: TransfersParts) {
     this.#parts = parts
     this.statistics = parts.statistics
+    this.transient = new Transient(parts.transientBytesMax)
     this.purger = new Purger(parts.store, this.#all)
   }
 
@@ -92,19 +95,8 @@ export class Transfers implements TransferHost {
     return this.#all.size
   }
 
-  /** Bytes of bodies on their way into the store. O(transfers). */
-  get heldBytes(): number {
-    let held = 0
-    for (const transfer of this.#all) held += transfer.fill.heldBytes
-    return held
-  }
-
   now(): number {
     return this.#parts.now()
-  }
-
-  mayHold(bytes: number): boolean {
-    return this.heldBytes + bytes <= this.#parts.transientBytesMax()
   }
 
   /** A transfer whose answer will likely be for `request` too; undefined where none. */
@@ -210,7 +202,9 @@ export class Transfers implements TransferHost {
 
   spill(bytes: number): Spill | undefined {
     const { disk } = this.#parts.store
-    return bytes <= this.spillBytesMax ? disk?.spill() : undefined
+    if (!disk || bytes > this.spillBytesMax || disk.spills >= this.transient.spillsMax)
+      return undefined
+    return disk.spill()
   }
 
   abandon(spill: Spill): void {

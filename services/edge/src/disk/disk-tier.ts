@@ -5,9 +5,8 @@
  * it goes as it comes from the origin. The index is a journal (`disk-index.ts`) and a few hundred
  * bytes an object in memory. The oldest file makes room first; what was hit since is written again.
  *
- * Never a wrong byte: the index holds the checksum of a head, the head those of its body's chunks,
- * and nothing is sent that was not proven. Bodies are not synced: after a power cut a body that did
- * not reach the disk is found out by its checksum, and is a miss.
+ * Never a wrong byte: the index has the checksum of a head, the head those of its body's chunks; nothing
+ * unproven is sent. Bodies are not synced: one that a power cut kept from the disk is a miss.
  */
 import { Fault } from '@spate/runtime/fault'
 import type { Log } from '@spate/runtime/log'
@@ -82,7 +81,8 @@ export class DiskTier {
   #hits = 0
   #skipped = 0
   #damaged = 0
-  #spills = 0
+  /** Bodies on their way here now. */
+  spills = 0
   /** Called where a response in memory has lost the body it had here. */
   onLost: (stored: StoredResponse) => void = () => {}
 
@@ -168,9 +168,9 @@ export class DiskTier {
 
   /** A body that begins to come in and is too large for memory; undefined where the tier takes none. */
   spill(): Spill | undefined {
-    if (this.#off || this.#leaving || this.#spills >= spillsMax) return undefined
+    if (this.#off || this.#leaving || this.spills >= spillsMax) return undefined
     const { files } = this.#parts
-    this.#spills++
+    this.spills++
     const file = files.create(true)
     return new Spill(
       file,
@@ -207,7 +207,7 @@ export class DiskTier {
     // Owner: the spill's own chain; a failure takes the entry out.
     void written.then(
       async (headAt) => {
-        this.#spills--
+        this.spills--
         file.busy = false
         if (entry.live) {
           entry.body = { file, at: 0, length }
@@ -226,7 +226,7 @@ export class DiskTier {
 
   /** Lets go of a spill that is not stored; who reads from it may finish. */
   abandon(spill: Spill): void {
-    this.#spills--
+    this.spills--
     // Owner: this task; a file that cannot be removed now goes at the next start.
     void spill.settled().then(async () => {
       spill.file.busy = false
