@@ -54,7 +54,12 @@ async function startOrigin(context: TestContext): Promise<Origin> {
 async function askOn(socket: Socket, path: string, body: string): Promise<string> {
   socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${socket.remotePort}\r\n\r\n`)
   let text = ''
-  while (!text.includes(body)) text += String((await once(socket, 'data'))[0])
+  const closed = once(socket, 'close').then(() => assert.fail(`closed after "${text}"`))
+  closed.catch(() => {
+    // Heard of below, while an answer is waited for.
+  })
+  while (!text.includes(body))
+    text += String((await Promise.race([once(socket, 'data'), closed]))[0])
   return text
 }
 

@@ -58,7 +58,11 @@ class Client {
   async ask(text: string, body: string): Promise<string> {
     const from = this.text.length
     this.socket.write(text)
-    while (!this.text.includes(body, from)) await once(this.socket, 'data')
+    const closed = this.ended.then(() => assert.fail(`closed after "${this.text}"`))
+    closed.catch(() => {
+      // Heard of below, while an answer is waited for.
+    })
+    while (!this.text.includes(body, from)) await Promise.race([once(this.socket, 'data'), closed])
     return this.text.slice(from)
   }
 }
