@@ -113,7 +113,8 @@ function isLinked(
     case 'next':
       return weightBetween(models[channel] as NonNullable<Models['ease']>, from, to) > 0
     case 'walk':
-      return together && weightBetween(models.walk as NonNullable<Models['walk']>, from, to) > 0
+    case 'near':
+      return together && weightBetween(models[channel] as NonNullable<Models['walk']>, from, to) > 0
     case 'follow':
       return histories.some(({ items: had }) =>
         had.some((item, at) => item === from && had[at + 1] === to),

@@ -62,6 +62,7 @@ export function reasonFor(item: number, voice: Voice | undefined, source: Reason
     case 'next':
     case 'follow':
     case 'walk':
+    case 'near':
     case 'factors':
     case 'covisitation':
     case 'session':

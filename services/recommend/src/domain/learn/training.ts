@@ -14,7 +14,7 @@ import { selectBlends, type Trial } from './selection.ts'
 import { cut, type Task } from './task.ts'
 import { chooseForStrangers } from './strangers.ts'
 import { candidateVoices, usualBlend } from './voices.ts'
-import { trainWalk, walkDefaults } from '../recall/walk.ts'
+import { nearDefaults, trainNear, trainWalk, walkDefaults } from '../recall/walk.ts'
 
 /** How to train. */
 export interface TrainingOptions {
@@ -147,8 +147,15 @@ const repeatShareMin = 0.01
 export function trainModels(interactions: Interactions, options: TrainingOptions): Models {
   const makers = modelMakers(interactions, options)
   if (!makers) return {}
-  const { ease, next, follow, walk, factors } = makers
-  return { ease: ease(), next: next(), follow: follow(), walk: walk(), factors: factors() }
+  const { ease, next, follow, walk, near, factors } = makers
+  return {
+    ease: ease(),
+    next: next(),
+    follow: follow(),
+    walk: walk(),
+    near: near(),
+    factors: factors(),
+  }
 }
 
 /** What makes each batch model; undefined where there is nothing to learn from. */
@@ -164,6 +171,7 @@ export function modelMakers(
     next: () => trainNextItem(interactions, head, nextItemDefaults),
     follow: () => trainFollow(interactions, followDefaults),
     walk: () => trainWalk(sets, walkDefaults),
+    near: () => trainNear(sets, nearDefaults),
     factors: () => trainFactors(sets, factorDefaults),
   }
 }

@@ -26,6 +26,7 @@ export function candidateVoices(from: {
     ...linear('next', position(0.9), position(0.75), position(0.5)),
     ...linear('follow', position(0.8), position(0.5), position(0.1)),
     ...linear('walk', uniform, position(0.8)),
+    ...linear('near', uniform, position(0.8)),
     ...linear('covisitation', position(0.9), position(0.7), position(0.4)),
     ...linear('factors', uniform, position(0.9)),
     { channel: 'popular', span: 'ever', power: 1 },

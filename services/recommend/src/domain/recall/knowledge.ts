@@ -14,6 +14,7 @@ export interface Models {
   readonly next?: LinearModel
   readonly follow?: LinearModel
   readonly walk?: LinearModel
+  readonly near?: LinearModel
   readonly factors?: FactorModel
 }
 
@@ -34,6 +35,7 @@ export const channelNames = [
   'next',
   'follow',
   'walk',
+  'near',
   'factors',
   'covisitation',
   'session',
@@ -53,6 +55,7 @@ export type LinkedChannel =
   | 'next'
   | 'follow'
   | 'walk'
+  | 'near'
   | 'factors'
   | 'covisitation'
   | 'session'
@@ -87,7 +90,8 @@ export function speak(voice: Voice, knowledge: Knowledge, asker: Asker, out: Sco
     case 'ease':
     case 'next':
     case 'follow':
-    case 'walk': {
+    case 'walk':
+    case 'near': {
       const model = knowledge.models[voice.channel]
       if (model) scoreLinear(model, weigh(asker.history, voice.profile, asker.nowMs), out)
       return
