@@ -53,6 +53,7 @@ test('workers share the port; purge, reload and metrics reach all; one that dies
   assert.equal((await edge.call('/stats')).body['requests'], 40)
   const window = (await edge.call('/stats?window=60')).body
   assert.equal(window['requests'], 40)
+  assert.deepEqual(window['uniques'], { clients: 1 }, 'workers hash clients alike')
   const { paths } = window['top'] as { paths: { path: string; requests: number }[] }
   assert.deepEqual([paths[0]?.path, paths[0]?.requests], ['/a', 40])
   const headers = { authorization: `Bearer ${edge.token()}` }

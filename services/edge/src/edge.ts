@@ -37,6 +37,8 @@ export interface EdgeOptions {
   readonly statistics?: Statistics
   /** What this node is called in traces. */
   readonly node?: NodeName
+  /** Secret by which clients are hashed to be counted; workers share one. Default by chance. */
+  readonly clientSeed?: number
   /** Show addresses of clients whole, not their networks. Default false. */
   readonly wholeAddresses?: boolean
   readonly clock: Clock
@@ -70,6 +72,7 @@ export class Edge {
     this.traffic = new Traffic({
       clock,
       chance,
+      seed: options.clientSeed ?? chance.uint32(),
       wholeAddresses,
       hitSpan: (request, result) => spans.hit(request, result),
     })

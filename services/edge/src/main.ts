@@ -20,6 +20,7 @@ import type { Telemetry } from '@spate/telemetry/telemetry'
 import { diskTierOf } from './disk/disk-settings.ts'
 import type { DiskTier } from './disk/disk-tier.ts'
 import { sharedTierOf } from './shared-tier/shared-settings.ts'
+import { hashOf } from './domain/distinct-count.ts'
 import { Edge } from './edge.ts'
 import { originChecks } from './origins/origin-checks.ts'
 import { publishOriginMetrics } from './origins/origin-metrics.ts'
@@ -85,6 +86,7 @@ export async function startEdge(options: StartEdgeOptions): Promise<RunningEdge>
     transientBytesMax: settings.transientBytesMax,
     disk: await openDisk(),
     onChanged: worker && ((what) => worker.changed(what)),
+    clientSeed: hashOf(options.adminToken.value, 0),
     wholeAddresses: options.wholeAddresses ?? false,
     node: { id: settings.nodeId ?? hostname(), region: settings.nodeRegion },
     shared: sharedTierOf(settings, { clock, log }),

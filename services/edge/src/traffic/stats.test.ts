@@ -109,6 +109,7 @@ function busy(requests: number, seconds: number): Traffic {
   const traffic = new Traffic({
     clock,
     chance: new SeededChance(5),
+    seed: 9,
     wholeAddresses: true,
     hitSpan: () => {},
   })

@@ -31,6 +31,8 @@ export interface TrafficTotals {
 export interface TrafficParts {
   readonly clock: Clock
   readonly chance: Chance
+  /** Secret of the hash by which clients are counted; one for all whose counts are merged. */
+  readonly seed: number
   /** Show addresses of clients whole, not their networks. */
   readonly wholeAddresses: boolean
   /** Makes the span of a request that was answered from the store and whose trace is kept. */
@@ -58,10 +60,10 @@ export class Traffic {
   #lookedAt = 0
   #seen = 0
 
-  constructor({ clock, chance, wholeAddresses, hitSpan }: TrafficParts) {
+  constructor({ clock, chance, seed, wholeAddresses, hitSpan }: TrafficParts) {
     this.#clock = clock
     this.#chance = chance
-    this.#seed = chance.uint32()
+    this.#seed = seed
     this.#wholeAddresses = wholeAddresses
     this.#hitSpan = hitSpan
     this.log = new RequestLog(clock, wholeAddresses)
