@@ -78,7 +78,7 @@ test('a query that no call knows is refused by field, value and what is accepted
     assert.equal(answer.status, 422, path)
     assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/)
     const { code, traceId, errors } = (await answer.json()) as Record<string, unknown>
-    assert.equal(code, 'invalid_field', path)
+    assert.equal(code, 'invalid_request', path)
     assert.match(String(traceId), /^[\da-f]{32}$/)
     const [problem] = errors as { field: string; value: string; expected: string }[]
     assert.equal(problem?.field, field, path)
