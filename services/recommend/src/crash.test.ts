@@ -132,7 +132,9 @@ describe('a consumer killed at a named point', { concurrency: 2 }, () => {
   after(() => rm(base, { recursive: true, force: true }))
 
   for (const point of points)
-    test(`${point}: counters are those of a single pass`, (t) => killedAt(point, t))
+    test(`${point}: counters are those of a single pass`, { timeout: 300_000 }, (t) =>
+      killedAt(point, t),
+    )
 })
 
 async function killedAt(point: string, t: TestContext): Promise<void> {
