@@ -14,7 +14,8 @@ export interface Row {
 
 /** The product that most rows are about. */
 export const p = { productId: 'p' }
-const line = { stock: 1, queue: true, proofBits: 0 }
+/** A campaign with a waiting room. */
+export const line = { stock: 1, queue: true, proofBits: 0 }
 /** What both wires say of a call that went well. */
 export const ok = [200, 0] as const
 /** The body of a purchase of one unit of `p`, with what differs. */
