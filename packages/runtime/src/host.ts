@@ -27,6 +27,12 @@ export const processHost: Host = {
   writeError: (text) => void process.stderr.write(text),
 }
 
+// Who read our output may go away, as `head` does: a program goes on without a reader.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+
 function coloursWanted(env: NodeJS.ProcessEnv, terminal: boolean): boolean {
   if (env['NO_COLOR']) return false
   if (env['FORCE_COLOR'] && env['FORCE_COLOR'] !== '0') return true
