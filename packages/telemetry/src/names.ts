@@ -309,7 +309,8 @@ export const metricNames = {
     name: 'spate.telemetry.request.cost',
     kind: 'gauge',
     unit: 's',
-    description: 'CPU time telemetry adds to a request, measured on one request in 1024.',
+    description:
+      'Time telemetry takes of one request in 1024, on a path seldom run: an upper bound.',
     attributes: [],
   },
   keeps: {

@@ -3,6 +3,7 @@ import { filterLettersMax } from './domain/log-filter.ts'
 import { topKeys } from './domain/traffic-slot.ts'
 import type { TrafficView } from './domain/traffic-view.ts'
 import { windowSecondsMax } from './domain/traffic-window.ts'
+import type { SharedFigures } from './shared-tier/shared-tier.ts'
 
 type Texts = Type.TOptional<Type.TArray<Type.TString>>
 
@@ -116,18 +117,7 @@ export interface CacheState {
     readonly damaged: number
   }
   /** The shared tier as this node sees it; absent where there is none. */
-  readonly shared?: {
-    /** `open`: it failed and is left alone for a while; `away`: there is no connection. */
-    readonly state: 'closed' | 'open' | 'half-open' | 'away'
-    readonly hits: number
-    readonly misses: number
-    readonly errors: number
-    readonly skipped: number
-    readonly writes: number
-    readonly refused: number
-    readonly damaged: number
-    readonly owed: number
-  }
+  readonly shared?: SharedFigures
   readonly transfers: number
 }
 

@@ -1,6 +1,8 @@
 import type { DataFile } from '@spate/recommend/data-set'
 import { evaluate, type Evaluation, type EvaluateOptions } from '@spate/recommend/evaluation'
+import { trainInWorker, trainingDefaults } from '@spate/recommend/training'
 import { baselinesOf, told, type Baseline, type Told } from './baselines.ts'
+import type { Shape } from './shapes.ts'
 
 /** One shape, one mode: the engine and what is simple. */
 export interface Comparison {
@@ -9,19 +11,31 @@ export interface Comparison {
   readonly baselines: Readonly<Record<string, { readonly ndcg: number; readonly hr: number }>>
 }
 
-/** Evaluates the shipped default and every baseline on the same question. */
+/** Evaluates the shipped default, trained in a worker, and every baseline on the same question. */
 export async function compare(
-  files: { readonly train: DataFile; readonly test: DataFile },
-  how: Pick<EvaluateOptions, 'excludeSeen' | 'training' | 'trainer' | 'elapsed'>,
+  shape: Shape,
+  excludeSeen: boolean,
+  elapsed: () => number,
 ): Promise<Comparison> {
+  const files = { train: fileOf(shape, shape.train), test: fileOf(shape, shape.test) }
+  const how = {
+    excludeSeen,
+    training: trainingDefaults,
+    trainer: (interactions, options) => trainInWorker(interactions, options),
+    elapsed,
+  } satisfies Partial<EvaluateOptions>
   const engine = await evaluate({ ...files, ...how, ks: [10], task: 'auto' })
   const data = told(files.train.rows)
-  const asked = questions(data, files.test, how.excludeSeen)
+  const asked = questions(data, files.test, excludeSeen)
   const baselines = Object.entries(baselinesOf(data)).map(([name, baseline]) => [
     name,
-    figuresOf(baseline, asked, how.excludeSeen),
+    figuresOf(baseline, asked, excludeSeen),
   ])
   return { engine, baselines: Object.fromEntries(baselines) as Comparison['baselines'] }
+}
+
+function fileOf({ timed }: Shape, rows: DataFile['rows']): DataFile {
+  return { rows, timed, sha256: '', skipped: 0, skippedLines: [] }
 }
 
 interface Question {

@@ -1,7 +1,5 @@
 import type { BenchRow, BenchTable } from '@spate/runtime/bench'
 import { systemClock } from '@spate/runtime/clock'
-import type { DataFile, DataRow } from '@spate/recommend/data-set'
-import { trainInWorker, trainingDefaults } from '@spate/recommend/training'
 import { compare, type Comparison } from './compare.ts'
 import { shapes, type Shape } from './shapes.ts'
 
@@ -28,22 +26,7 @@ export async function run(): Promise<BenchTable> {
 }
 
 async function rowOf(shape: Shape, excludeSeen: boolean): Promise<BenchRow> {
-  const file = (rows: readonly DataRow[]): DataFile => ({
-    rows,
-    timed: shape.timed,
-    sha256: '',
-    skipped: 0,
-    skippedLines: [],
-  })
-  const { engine, baselines } = await compare(
-    { train: file(shape.train), test: file(shape.test) },
-    {
-      excludeSeen,
-      training: trainingDefaults,
-      trainer: (interactions, options) => trainInWorker(interactions, options),
-      elapsed: () => systemClock.elapsed(),
-    },
-  )
+  const { engine, baselines } = await compare(shape, excludeSeen, () => systemClock.elapsed())
   const [name, best] = bestOf(baselines)
   const ndcg = engine.metrics['ndcg@10'] ?? { value: 0, low: 0, high: 0 }
   return {

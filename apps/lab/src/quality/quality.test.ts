@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DataFile } from '@spate/recommend/data-set'
-import { trainInWorker, trainingDefaults } from '@spate/recommend/training'
 import { compare } from './compare.ts'
 import { shapes } from './shapes.ts'
 
@@ -13,22 +11,7 @@ for (const name of quick)
     test(`${name}, ${excludeSeen ? 'new' : 'all'}: no simple baseline is above the interval`, async () => {
       const shape = shapes[name]?.()
       assert.ok(shape)
-      const file = (rows: DataFile['rows']): DataFile => ({
-        rows,
-        timed: shape.timed,
-        sha256: '',
-        skipped: 0,
-        skippedLines: [],
-      })
-      const { engine, baselines } = await compare(
-        { train: file(shape.train), test: file(shape.test) },
-        {
-          excludeSeen,
-          training: trainingDefaults,
-          trainer: (interactions, options) => trainInWorker(interactions, options),
-          elapsed: () => 0,
-        },
-      )
+      const { engine, baselines } = await compare(shape, excludeSeen, () => 0)
       const best = Math.max(...Object.values(baselines).map(({ ndcg }) => ndcg))
       const ours = engine.metrics['ndcg@10']
       assert.ok(ours && ours.high >= best, `${ours?.value} (to ${ours?.high}), best ${best}`)

@@ -76,6 +76,7 @@ export type SharedAnswer =
 
 /** Figures of the tier, as seen from this node. */
 export interface SharedFigures {
+  /** `open`: it failed and is left alone for a while; `away`: there is no connection. */
   readonly state: BreakerState | 'away'
   readonly hits: number
   readonly misses: number

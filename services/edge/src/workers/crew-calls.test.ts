@@ -6,9 +6,10 @@ import { test, type TestContext } from 'node:test'
 import { openEmbeddedEventLog } from '@spate/eventlog/embedded'
 import { adminToken } from '@spate/http/admin-token'
 import type { Request } from '@spate/http/exchange'
-import { createClient } from '@spate/http/client'
+import { createClient, type Client } from '@spate/http/client'
 import { testRequest } from '@spate/http/test-request'
 import { systemClock } from '@spate/runtime/clock'
+import { Fault } from '@spate/runtime/fault'
 import { silentLog } from '@spate/runtime/log'
 import { followStock, stockTopic } from '../stock-events.ts'
 import {
@@ -25,6 +26,7 @@ interface TestCrew {
   readonly edges: readonly TestEdge[]
   readonly origin: TestOrigin
   readonly calls: CrewCalls
+  readonly client: Client
   readonly leaving: Set<Callee>
   readonly posts: { worker: Callee | undefined }[]
 }
@@ -51,7 +53,7 @@ async function startTestCrew(context: TestContext): Promise<TestCrew> {
     for (const edge of edges) await edge.stopEdge()
     await origin.stop()
   })
-  return { edges, origin, calls, leaving, posts }
+  return { edges, origin, calls, client, leaving, posts }
 }
 
 const authorization = `Bearer ${testToken}`
@@ -109,6 +111,31 @@ test('a change reaches workers on their way out, waits for a hand-over, and fail
   await assert.rejects(calls.answer(purgeAll()), { code: 'overloaded' })
   assert.equal(first.edge.store.memory.figures.objects, 1, 'nothing was changed')
   assert.equal(second.edge.statistics.purged, 1)
+})
+
+test('a purge fails where a worker on its way out does not answer: it may still serve what is purged', async (context) => {
+  const { edges, client, leaving, posts } = await startTestCrew(context)
+  const mute: Callee = { ready: { traffic: '', admin: 'http://mute.example' } }
+  leaving.add(mute)
+  const late: Client = {
+    ...client,
+    close: (signal) => client.close(signal),
+    fetch: (url, options) =>
+      String(url).startsWith('http://mute.example')
+        ? Promise.reject(new Fault('upstream_timeout'))
+        : client.fetch(url, options),
+  }
+  const calls = new CrewCalls({
+    posts,
+    leaving,
+    client: late,
+    clock: systemClock,
+    adminToken: adminToken(testToken),
+  })
+  await assert.rejects(calls.answer(purgeAll()), { code: 'upstream_timeout' })
+  leaving.delete(mute)
+  await edges[0]?.get('/a')
+  assert.equal((await calls.answer(purgeAll())).body, '{"purged":1}', 'gone, it is not asked')
 })
 
 test('one worker alone carries a purge on to other nodes, and none where it came from one', async (context) => {

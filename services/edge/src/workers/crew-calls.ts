@@ -198,10 +198,7 @@ export class CrewCalls {
       })
     this.#changing++
     try {
-      // One that left meanwhile has nothing to change any more.
-      await Promise.all(
-        [...this.#leaving].map((each) => this.#call(each, hop(call)).catch(() => {})),
-      )
+      await Promise.all([...this.#leaving].map((each) => this.#callLeaving(each, hop(call))))
       return await (call.target === '/purge'
         ? this.#purge(workers, call)
         : this.#each(workers, call))
@@ -226,6 +223,15 @@ export class CrewCalls {
 
   #each(workers: readonly Callee[], call: Call): Promise<WorkerAnswer[]> {
     return Promise.all(workers.map((worker) => this.#call(worker, call)))
+  }
+
+  /** One that left meanwhile has nothing to change any more; one that does not answer may still serve. */
+  async #callLeaving(worker: Callee, call: Call): Promise<void> {
+    try {
+      await this.#call(worker, call)
+    } catch (caught) {
+      if (Fault.from(caught).code === 'upstream_timeout') throw caught
+    }
   }
 
   async #call(worker: Callee, call: Call): Promise<WorkerAnswer> {

@@ -106,6 +106,8 @@ async function startRelay(
       [far, near],
     ] as const) {
       sockets.add(from)
+      // Held back for more, small frames would wait 40 ms for the other side's acknowledgement.
+      from.setNoDelay()
       from.on('data', (bytes) => void (silent || to.write(bytes)))
       // An end of either side, in order or not, is the end of both.
       from.on('error', () => to.destroy())
